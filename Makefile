@@ -1,0 +1,45 @@
+# One door to every task. Each target sets up what it needs in .venv.
+PORT ?= 8080
+DATA_DIR ?= .data
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo up test lint bench lock clean
+
+help:            ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Bookable needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: .venv/ready      ## everything on this machine, with a seeded salon: make demo PORT=8080 DATA_DIR=.data
+	$(BIN)/bookable demo --port $(PORT) --data-dir $(DATA_DIR)
+
+up: .venv/ready        ## the same without the demo business: make up PORT=8080 DATA_DIR=.data
+	$(BIN)/bookable up --port $(PORT) --data-dir $(DATA_DIR)
+
+test: .venv/ready      ## every test, on real Postgres and Redis that the run starts itself
+	$(BIN)/python -m tests.run
+
+lint: .venv/ready      ## ruff, mypy --strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/ready     ## measure, with references in the same run; writes docs/performance.md
+	$(BIN)/python -m bench.run
+
+lock: .venv/ready      ## resolve the dependencies again (hashes, no index addresses)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --upgrade pyproject.toml --extra embedded -o requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+
+clean:           ## remove the environment (data folders stay)
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""Bookable: the aiohttp service, the worker and the command line."""

@@ -1,0 +1,124 @@
+"""
+Owns every refusal of the booking rules, with the data that a caller needs to answer it.
+
+Leaves the wording for HTTP to `web/problems`.
+
+    BookingError
+    ├── UnknownZone
+    ├── NotFound
+    ├── NotOffered            the start is not one that availability offers
+    ├── SlotTaken             it was, until somebody else took it
+    ├── HoldGone              the hold expired or was let go
+    ├── PolicyClosed          the window for cancelling or moving has closed
+    ├── IllegalTransition     the lifecycle has no such step
+    ├── LimitReached          the customer has as many appointments as the service allows
+    ├── IdempotencyMismatch   same key, other request
+    ├── InFlight              same key, still being answered
+    ├── StaleVersion          If-Match names an older version
+    ├── Conflict              a unique name is taken, or others still depend on the thing
+    └── Unavailable           a dependency did not answer in time
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(eq=False)
+class BookingError(Exception):
+    """Something was asked for that the rules refuse."""
+
+    def __str__(self) -> str:
+        return (self.__doc__ or type(self).__name__).strip().split("\n")[0]
+
+
+@dataclass(eq=False)
+class UnknownZone(BookingError):
+    """This is not a time zone of the IANA database, such as Europe/Berlin."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class NotFound(BookingError):
+    """There is nothing here, or it is not yours to see."""
+
+    what: str
+
+
+@dataclass(eq=False)
+class NotOffered(BookingError):
+    """This time is not offered."""
+
+    reasons: Sequence[tuple[str, str]] = ()
+    """`(rule, sentence)` of each rule that refuses it."""
+
+
+@dataclass(eq=False)
+class SlotTaken(BookingError):
+    """Somebody else has just taken this time."""
+
+    alternatives: list[dict[str, Any]] = field(default_factory=list)
+    """Slots of the same service that are free now, nearest first."""
+
+
+@dataclass(eq=False)
+class HoldGone(BookingError):
+    """The hold has expired or was let go."""
+
+
+@dataclass(eq=False)
+class PolicyClosed(BookingError):
+    """It is too late to change this appointment online."""
+
+    closed_at: datetime
+    fee_minor: int
+    currency: str
+
+
+@dataclass(eq=False)
+class IllegalTransition(BookingError):
+    """An appointment in this state cannot do that."""
+
+    status: str
+    wanted: str
+
+
+@dataclass(eq=False)
+class LimitReached(BookingError):
+    """This customer already has as many upcoming appointments as this service allows."""
+
+    limit: int
+
+
+@dataclass(eq=False)
+class IdempotencyMismatch(BookingError):
+    """This Idempotency-Key was used with another request before."""
+
+
+@dataclass(eq=False)
+class InFlight(BookingError):
+    """A request with this Idempotency-Key is still being answered."""
+
+
+@dataclass(eq=False)
+class StaleVersion(BookingError):
+    """It was changed since you read it."""
+
+    current: int
+
+
+@dataclass(eq=False)
+class Conflict(BookingError):
+    """This does not fit with what is already there."""
+
+    detail: str
+
+
+@dataclass(eq=False)
+class Unavailable(BookingError):
+    """A service that this depends on did not answer in time."""
+
+    what: str
+    retry_after_s: int = 1

@@ -1,0 +1,144 @@
+"""
+Owns every setting: its type, unit, default and meaning, read once from `BOOKABLE_*` environment variables.
+
+Leaves checking them against real services to `bookable doctor`.
+"""
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+IPNetwork = IPv4Network | IPv6Network
+
+
+def _comma_separated(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class HttpSettings(BaseModel):
+    """`BOOKABLE_HTTP_*`: how the web process listens and what it believes."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. `0.0.0.0` listens on all; put a TLS proxy in front."""
+
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port to listen on."""
+
+    base_url: str = "http://127.0.0.1:8080"
+    """What people type. Every link is built from it, never from a request's Host header."""
+
+    processes: int = Field(default=1, ge=1, le=64)
+    """Web processes that `bookable up` and `demo` start on one port."""
+
+    trusted_proxies: Networks = ()
+    """Proxies whose X-Forwarded-For is believed, comma-separated. Empty: the peer's address counts."""
+
+    body_limit_bytes: int = Field(default=64 * 1024, ge=1024)
+    """Largest request body; more answers 413."""
+
+    behind_http2: bool = False
+    """True where a proxy speaks HTTP/2 to browsers: only then is the event stream announced to widgets."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_trailing_slash(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+
+class DatabaseSettings(BaseModel):
+    """`BOOKABLE_DATABASE_*`: Postgres, the only truth."""
+
+    url: str | None = None
+    """`postgresql://user:password@host/name`. Unset: `demo` and `up` start a Postgres of their own."""
+
+    pool_size: int = Field(default=12, ge=1, le=200)
+    """Connections per process. A request that waits longer than `pool_timeout_ms` for one gets a 503."""
+
+    pool_timeout_ms: int = Field(default=2_000, ge=50)
+    """Longest wait for a free connection."""
+
+    statement_timeout_ms: int = Field(default=5_000, ge=100)
+    """Longest statement of a request; then 503."""
+
+    lock_timeout_ms: int = Field(default=3_000, ge=50)
+    """Longest wait for a booking lock; then 503 with Retry-After."""
+
+    prepared_statements: bool = True
+    """Turn off behind a PgBouncer older than 1.21 in transaction mode."""
+
+
+class RedisSettings(BaseModel):
+    """`BOOKABLE_REDIS_*`: queue and cache. May vanish at any moment."""
+
+    url: str | None = None
+    """`redis://host:6379/0` or `unix:///path`. Unset: `demo` and `up` start a Redis of their own."""
+
+    timeout_ms: int = Field(default=150, ge=10)
+    """Longest wait for Redis within a request; then the request goes on without it."""
+
+    pause_after_failure_ms: int = Field(default=1_000, ge=0)
+    """How long requests leave Redis alone after it failed one of them."""
+
+
+class CacheSettings(BaseModel):
+    """`BOOKABLE_CACHE_*`: computed availability, kept per process."""
+
+    ttl_s: int = Field(default=60, ge=0)
+    """Longest life of an answer. 0 turns the cache off."""
+
+    max_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    """Memory for answers in one process; the least recently used goes first."""
+
+    max_computing: int = Field(default=64, ge=1)
+    """Availability answers computed at once in one process; beyond that a stale answer or 503."""
+
+
+class LimitSettings(BaseModel):
+    """`BOOKABLE_LIMIT_*`: rate limits, in the notation `number/period` (`100/minute`)."""
+
+    read_per_ip: str = "300/minute"
+    """Public reads from one address."""
+
+    write_per_ip: str = "60/minute"
+    """Public writes (holds, bookings, cancellations) from one address."""
+
+    per_key: str = "1200/minute"
+    """Requests with one API key."""
+
+    failed_keys_per_ip: str = "20/minute"
+    """Wrong API keys or manage tokens from one address; more answers 429 before looking."""
+
+    exempt: Networks = ()
+    """Addresses without limits, comma-separated. `demo` exempts loopback, so that it can be load-tested."""
+
+
+class BookingSettings(BaseModel):
+    """`BOOKABLE_BOOKING_*`: the booking core."""
+
+    hold_s: int = Field(default=300, ge=10, le=3600)
+    """Life of a hold."""
+
+    idempotency_h: int = Field(default=24, ge=1, le=168)
+    """How long an Idempotency-Key's answer is kept."""
+
+
+class Settings(BaseSettings):
+    """All settings. `BOOKABLE_DATABASE_URL` is `settings.database.url`, and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BOOKABLE_", env_nested_delimiter="_", env_nested_max_split=1, extra="ignore"
+    )
+
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    cache: CacheSettings = CacheSettings()
+    limit: LimitSettings = LimitSettings()
+    booking: BookingSettings = BookingSettings()
