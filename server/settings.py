@@ -7,7 +7,7 @@ Leaves checking them against real services to `bookable doctor`.
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 IPNetwork = IPv4Network | IPv6Network
@@ -129,6 +129,21 @@ class BookingSettings(BaseModel):
     """How long an Idempotency-Key's answer is kept."""
 
 
+class SecretSettings(BaseModel):
+    """`BOOKABLE_SECRET_*`: what makes tokens unguessable and stored answers unreadable."""
+
+    keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    """Secrets of 32 or more characters, comma-separated: the first signs and seals, all are tried when reading.
+    Every process needs the same. `demo` and `up` make one and keep it in their data folder."""
+
+    @field_validator("keys")
+    @classmethod
+    def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < 32 for key in keys):
+            raise ValueError("each secret must have at least 32 characters")
+        return keys
+
+
 class Settings(BaseSettings):
     """All settings. `BOOKABLE_DATABASE_URL` is `settings.database.url`, and so on."""
 
@@ -142,3 +157,4 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     limit: LimitSettings = LimitSettings()
     booking: BookingSettings = BookingSettings()
+    secret: SecretSettings = SecretSettings()

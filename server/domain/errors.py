@@ -20,9 +20,9 @@ Leaves the wording for HTTP to `web/problems`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from zoneinfo import ZoneInfo
 
 
 @dataclass(eq=False)
@@ -59,8 +59,10 @@ class NotOffered(BookingError):
 class SlotTaken(BookingError):
     """Somebody else has just taken this time."""
 
-    alternatives: list[dict[str, Any]] = field(default_factory=list)
-    """Slots of the same service that are free now, nearest first."""
+    alternatives: Sequence[tuple[int, int, tuple[str, ...]]] = ()
+    """Slots of the same service that are free now, nearest first: start and end in seconds, and who is free."""
+    where: ZoneInfo | None = None
+    """The location's zone, to write them in."""
 
 
 @dataclass(eq=False)

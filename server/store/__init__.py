@@ -1,0 +1,1 @@
+"""The only room with SQL: functions that take a session and return domain values."""

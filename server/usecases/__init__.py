@@ -1,0 +1,1 @@
+"""One module per thing a person can do, one transaction each; no HTTP, no SQL text."""

@@ -1,0 +1,53 @@
+"""
+Owns the tables, as SQLAlchemy sees them, one module per subject.
+
+Leaves the steps from one schema to the next to `migrations/`.
+"""
+
+from server.store.schema.base import metadata
+from server.store.schema.booking import (
+    appointments,
+    attendees,
+    claims,
+    customers,
+    holds,
+    reminders,
+    transitions,
+)
+from server.store.schema.catalogue import (
+    locations,
+    provider_services,
+    providers,
+    resources,
+    service_resources,
+    services,
+)
+from server.store.schema.hours import busy_blocks, exceptions, service_hours, working_hours
+from server.store.schema.outbox import audit_entries, idempotency_records, outbox
+from server.store.schema.tenancy import api_keys, businesses
+
+__all__ = [
+    "api_keys",
+    "appointments",
+    "attendees",
+    "audit_entries",
+    "businesses",
+    "busy_blocks",
+    "claims",
+    "customers",
+    "exceptions",
+    "holds",
+    "idempotency_records",
+    "locations",
+    "metadata",
+    "outbox",
+    "provider_services",
+    "providers",
+    "reminders",
+    "resources",
+    "service_hours",
+    "service_resources",
+    "services",
+    "transitions",
+    "working_hours",
+]

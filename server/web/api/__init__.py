@@ -1,0 +1,1 @@
+"""JSON handlers: read, call one use-case, answer."""

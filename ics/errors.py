@@ -1,0 +1,64 @@
+# ruff: noqa: N818  # a refusal is named by what is wrong, as in server/domain/errors
+"""
+Owns every refusal of the package, with the data that a caller needs to answer it.
+
+Leaves what to do about one (retry, skip, tell somebody) to the caller.
+
+    IcsError
+    ├── NaiveMoment           a datetime without a zone where a moment is needed
+    ├── Unwritable            a value that no valid document could carry
+    ├── MissingTimezone       a component names a TZID that nobody described
+    └── Unsendable            RFC 5546 does not allow this message for this event
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(eq=False)
+class IcsError(Exception):
+    """Something about a calendar document is not as it must be."""
+
+    def __str__(self) -> str:
+        return (self.__doc__ or type(self).__name__).strip().split("\n")[0]
+
+
+@dataclass(eq=False)
+class NaiveMoment(IcsError):
+    """A moment must carry a time zone."""
+
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.field} must be an aware datetime."
+
+
+@dataclass(eq=False)
+class Unwritable(IcsError):
+    """A value does not fit into a calendar document; it may be private and is not repeated here."""
+
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.why}."
+
+
+@dataclass(eq=False)
+class MissingTimezone(IcsError):
+    """A component uses a TZID without a VTIMEZONE beside it (RFC 5545, 3.2.19)."""
+
+    tzid: str
+
+    def __str__(self) -> str:
+        return f"No VTIMEZONE was given for {self.tzid}."
+
+
+@dataclass(eq=False)
+class Unsendable(IcsError):
+    """RFC 5546 does not allow this message for this event."""
+
+    method: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.method}: {self.why}."

@@ -1,0 +1,1 @@
+"""Scheduling messages between organizer and attendee (RFC 5546)."""

@@ -1,0 +1,77 @@
+"""
+Owns wiring the web process: from settings to an application that serves.
+
+Leaves the URL table to `web/routes`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from server.redis.availability_cache import AvailabilityCache
+from server.redis.changes import Changes
+from server.redis.connection import RedisLink
+from server.redis.listeners import Listeners
+from server.redis.versions import Versions
+from server.settings import Settings
+from server.store.engine import Database
+from server.tokens import Vault
+from server.usecases.core import Core
+from server.web.cors import ORIGINS
+from server.web.keys import CACHE, CORE, LIMITER, LINK, LISTENERS, SETTINGS
+from server.web.limits import Limiter
+from server.web.routes import add_routes
+from server.web.trace import surround
+
+
+def build_app(settings: Settings) -> web.Application:
+    """The web application; it connects when it starts."""
+    app = web.Application(middlewares=[surround], client_max_size=settings.http.body_limit_bytes)
+    app[SETTINGS] = settings
+    app[LIMITER] = Limiter(settings)
+    app[ORIGINS] = {}
+    link = RedisLink(settings.redis)
+    app[LINK] = link
+    app[LISTENERS] = Listeners(settings.redis.url)
+    app[CACHE] = AvailabilityCache(Versions(link), settings.cache)
+    app.cleanup_ctx.append(_core)
+    app.cleanup_ctx.append(_listening)
+    add_routes(app)
+    return app
+
+
+async def _core(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    database = await Database.open(settings.database)
+    vault = Vault([key.get_secret_value() for key in settings.secret.keys])
+    app[CORE] = Core(database, vault, Changes(app[LINK], app[LISTENERS]), settings.booking)
+    yield
+    await database.close()
+    await app[LINK].close()
+
+
+async def _listening(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(app[LISTENERS].run())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def run_web(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM, then lets running requests end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    web.run_app(
+        build_app(settings),
+        host=settings.http.host,
+        port=settings.http.port,
+        access_log=None,
+        print=None,
+        reuse_port=True,
+        handle_signals=True,
+        shutdown_timeout=10,
+        keepalive_timeout=75,
+    )

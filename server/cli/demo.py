@@ -1,0 +1,102 @@
+"""
+Owns `bookable demo`: a whole Bookable with a business to play with, and what a visitor is told first.
+
+Leaves the business itself to `server.embedded.demo`, and the processes to `server.embedded.stack`.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from server.cli.environment import read_settings
+from server.cli.up import data_dir_option, port_option, processes_option, run, show_log, verbose_option
+
+if TYPE_CHECKING:
+    from server.embedded.demo import DemoFacts
+
+LOOPBACK = "127.0.0.0/8,::1"
+
+
+@click.command()
+@port_option
+@data_dir_option
+@processes_option
+@verbose_option
+def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool) -> None:
+    """Run it all, with a salon to play with.
+
+    \b
+    Then open the address that it prints, or read DIR/demo.json:
+      bookable demo --port 8080 --data-dir .data
+
+    Like `bookable up`, plus a business with the slug `demo`, its API key in DIR/demo.json, and no rate limits for
+    this machine. Ctrl-C stops all of it; starting again continues.
+    """
+    from server.embedded.demo import seed_demo
+    from server.embedded.stack import Stack
+
+    settings = read_settings()
+    port = port or settings.http.port
+    base_url = f"http://127.0.0.1:{port}"
+    notes = data_dir / "demo.json"
+
+    async def seed(database_url: str) -> None:
+        write_notes(notes, base_url, await seed_demo(database_url, earlier_key(notes)))
+
+    stack = Stack(
+        settings=settings,
+        folder=data_dir,
+        port=port,
+        base_url=base_url,
+        processes=processes or settings.http.processes,
+        environment={"BOOKABLE_LIMIT_EXEMPT": LOOPBACK},
+        after_migrating=seed,
+    )
+    show_log(verbose=verbose)
+    run(stack, lambda: welcome(notes))
+
+
+def earlier_key(notes: Path) -> str | None:
+    """The API key of an earlier run: the database has only its hash."""
+    try:
+        key = json.loads(notes.read_text(encoding="utf-8"))["api_key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return key if isinstance(key, str) else None
+
+
+def write_notes(notes: Path, base_url: str, facts: "DemoFacts") -> None:
+    """Write demo.json: what a script needs to try everything."""
+    from server.embedded.data_folder import write_private
+
+    content = {
+        "base_url": base_url,
+        "business": facts.business,
+        "api_key": facts.api_key,
+        "services": facts.services,
+        "providers": [{"slug": slug, "feeds": {}} for slug in facts.providers],
+        "console": None,
+    }
+    write_private(notes, json.dumps(content, indent=2) + "\n")
+
+
+def welcome(notes: Path) -> str:
+    """Where to click, and what to type."""
+    told = json.loads(notes.read_text(encoding="utf-8"))
+    base_url, business, service = told["base_url"], told["business"], told["services"][0]
+    return f"""
+  Welcome! Your demo salon is open.
+
+    Book something     {base_url}/book/{business}
+    Read the API docs  {base_url}/docs
+
+  Or ask from a second terminal:
+
+    curl '{base_url}/v1/businesses/{business}'
+    curl '{base_url}/v1/businesses/{business}/availability?service={service}'
+
+  The API key and all names are in {notes}.
+  Ctrl-C stops everything; the same command continues where you left off.
+"""

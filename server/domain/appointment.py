@@ -1,0 +1,120 @@
+"""
+Owns an order, a hold and an appointment as values.
+
+Leaves the steps between an appointment's states to `lifecycle`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from server.domain.lifecycle import Actor, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerDetails:
+    """What a customer says of themselves; *email* in lower case, *timezone* an IANA zone."""
+
+    name: str
+    email: str
+    phone: str = ""
+    timezone: str
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotChoice:
+    """The time that somebody wants: *start* is aware UTC; no provider means whoever is free."""
+
+    business: str
+    service: str
+    provider: str | None = None
+    location: str | None = None
+    start: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A booking as it is asked for."""
+
+    choice: SlotChoice
+    customer: CustomerDetails
+    answers: Mapping[str, str] = field(default_factory=dict)
+    hold: str | None = None
+    """Token of a hold on this time."""
+    actor: Actor = Actor.CUSTOMER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A time kept for a customer until *expires_at*."""
+
+    token: str
+    expires_at: datetime
+    start: datetime
+    end: datetime
+    provider: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    """An appointment as it stands; times aware UTC."""
+
+    business_id: int
+    id: int
+    uid: UUID
+    status: Status
+    start: datetime
+    end: datetime
+    timezone: str
+    """The location's zone, in which the time was agreed."""
+    sequence: int
+    version: int
+    capacity: int
+    seats_taken: int
+    price_minor: int
+    currency: str
+    business: str
+    business_name: str
+    service: str
+    service_name: str
+    provider: str
+    provider_name: str
+    provider_id: int
+    location: str
+    location_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attendee:
+    """A customer in an appointment."""
+
+    id: int
+    name: str
+    email: str
+    phone: str
+    timezone: str
+    locale: str
+    partstat: str
+    answers: Mapping[str, str]
+    token_salt: bytes
+    cancelled_at: datetime | None
+    fee_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One attendee's place in an appointment: what a manage token opens."""
+
+    appointment: Appointment
+    attendee: Attendee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A booking that is now true."""
+
+    appointment: Appointment
+    manage_token: str

@@ -1,0 +1,154 @@
+"""
+Owns what is offered, as the rules see it: a service by one provider at one location.
+
+Leaves who may edit it to `usecases/catalogue`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from server.domain.claims import Claim
+from server.domain.hours import DateException, WeeklyWindow
+from server.domain.intervals import Spans
+from server.domain.policies import ChangePolicy
+from server.domain.reminders import ReminderRule
+from server.domain.rules import Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service's terms; a provider's own length and price are already in."""
+
+    id: int
+    slug: str
+    name: str
+    duration_s: int
+    buffer_before_s: int
+    buffer_after_s: int
+    step_s: int
+    notice_s: int
+    horizon_s: int
+    capacity: int
+    needs_approval: bool
+    per_customer_limit: int | None
+    price_minor: int
+    policy: ChangePolicy
+    reminders: tuple[ReminderRule, ...]
+    hours: tuple[WeeklyWindow, ...]
+    phone_required: bool
+    questions: tuple[Mapping[str, object], ...]
+
+    @property
+    def is_class(self) -> bool:
+        """Several customers share one appointment."""
+        return self.capacity > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who is booked, and the resource that stands for their time."""
+
+    id: int
+    slug: str
+    name: str
+    resource_id: int
+    daily_cap: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where it happens, and the zone in which its hours are written."""
+
+    id: int
+    slug: str
+    name: str
+    zone: ZoneInfo
+    holidays: frozenset[date]
+    """Of the years that the question touches; empty where the location did not opt in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One service of one provider at one location, and when it is open."""
+
+    business_id: int
+    service: Service
+    provider: Provider
+    location: Location
+    weekly: tuple[WeeklyWindow, ...]
+    exceptions: tuple[DateException, ...]
+    needs: tuple[tuple[int, ...], ...]
+    """For each need of the service, the resources at this location that could meet it."""
+
+    def claim(self, start: int) -> tuple[int, int]:
+        """The time that an appointment at *start* takes, buffers included."""
+        return (
+            start - self.service.buffer_before_s,
+            start + self.service.duration_s + self.service.buffer_after_s,
+        )
+
+    def resources(self) -> list[int]:
+        """Every resource that an appointment could take."""
+        return [self.provider.resource_id, *(resource for need in self.needs for resource in need)]
+
+    def possible_claims(self, start: int) -> list[Claim]:
+        """What could be claimed for *start*; the locks to take."""
+        return [Claim(resource, *self.claim(start)) for resource in self.resources()]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is taken around a question, by resource or provider."""
+
+    claims: Mapping[int, Spans] = field(default_factory=dict)
+    busy: Mapping[int, Spans] = field(default_factory=dict)
+    booked_on: Mapping[int, Mapping[date, int]] = field(default_factory=dict)
+    """By provider: appointments that are not cancelled per local date."""
+    classes: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    """By provider: places left in each class of the service, by its start."""
+
+
+def question_for(
+    offer: Offer,
+    taken: Taken,
+    *,
+    window: tuple[int, int],
+    now: datetime,
+    customer_remaining: int | None = None,
+) -> Question:
+    """What the rules are asked about *offer*, *taken* being the taken time around *window*."""
+    service, provider = offer.service, offer.provider
+    return Question(
+        zone=offer.location.zone,
+        window=window,
+        now=ceil_second(now),
+        duration_s=service.duration_s,
+        buffer_before_s=service.buffer_before_s,
+        buffer_after_s=service.buffer_after_s,
+        step_s=service.step_s,
+        notice_s=service.notice_s,
+        horizon_s=service.horizon_s,
+        weekly=offer.weekly,
+        exceptions=offer.exceptions,
+        holidays=offer.location.holidays,
+        service_hours=service.hours,
+        busy=taken.busy.get(provider.id, ()),
+        claims=taken.claims.get(provider.resource_id, ()),
+        needs=tuple(tuple(taken.claims.get(r, ()) for r in need) for need in offer.needs),
+        daily_cap=provider.daily_cap,
+        booked_on=taken.booked_on.get(provider.id, {}),
+        customer_remaining=customer_remaining,
+        classes=taken.classes.get(provider.id, {}),
+    )
+
+
+def without_notice(offer: Offer) -> Offer:
+    """The same offer for staff, whom minimum notice does not bind."""
+    return replace(offer, service=replace(offer.service, notice_s=0))
+
+
+def ceil_second(moment: datetime) -> int:
+    """The first whole second that is not before *moment*."""
+    return -int(-moment.timestamp() // 1)

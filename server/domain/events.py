@@ -1,0 +1,52 @@
+"""
+Owns the facts that go to the outbox: their names and what they carry.
+
+Leaves delivering them to the worker.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What happened to an appointment."""
+
+    REQUESTED = "appointment.requested"
+    BOOKED = "appointment.booked"
+    APPROVED = "appointment.approved"
+    DECLINED = "appointment.declined"
+    RESCHEDULED = "appointment.rescheduled"
+    CANCELLED = "appointment.cancelled"
+    ATTENDEE_LEFT = "appointment.attendee_left"
+    COMPLETED = "appointment.completed"
+    NO_SHOW = "appointment.no_show"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One fact, complete enough that a reader need not ask what it was like before."""
+
+    kind: Kind
+    appointment: str
+    """The appointment's UID."""
+    sequence: int
+    actor: str
+    start: datetime
+    previous_start: datetime | None = None
+    attendee: int | None = None
+    """The attendee it is about, where it is not about all."""
+    reason: str = ""
+
+    def payload(self) -> dict[str, object]:
+        """As JSON; the shape's version leads, so that later readers know what they read."""
+        return {
+            "v": 1,
+            "appointment": self.appointment,
+            "sequence": self.sequence,
+            "actor": self.actor,
+            "start": self.start.isoformat(),
+            "previous_start": self.previous_start.isoformat() if self.previous_start else None,
+            "attendee": self.attendee,
+            "reason": self.reason,
+        }

@@ -1,0 +1,48 @@
+"""
+Owns what `bookable doctor` wants to know about Redis: version, eviction, who has a heart that beats.
+
+Leaves the judgement to the doctor, and beating to the worker.
+"""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+HEARTBEATS = "bookable:worker:heartbeat:*"
+
+
+class RedisSilent(Exception):
+    """Redis cannot be reached; the text says why."""
+
+
+@dataclass(frozen=True)
+class RedisFacts:
+    """A Redis as a new connection finds it."""
+
+    version: tuple[int, ...]
+    eviction: str
+    workers: int
+    """Heartbeats that have not expired."""
+
+
+async def redis_facts(url: str) -> RedisFacts:
+    """
+    Look at the Redis of *url*.
+
+    Raises:
+        RedisSilent: It cannot be reached, or *url* is no address.
+    """
+    try:
+        return await _look(url)
+    except (RedisError, OSError, ValueError) as error:
+        raise RedisSilent(str(error) or "no answer in time") from error
+
+
+async def _look(url: str) -> RedisFacts:
+    async with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3, decode_responses=True) as client:
+        # INFO, not CONFIG GET: hosted Redis often forbids CONFIG.
+        info = await client.info()
+        workers = [key async for key in client.scan_iter(HEARTBEATS, count=1000)]
+    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:3])
+    return RedisFacts(version, str(info["maxmemory_policy"]), len(workers))

@@ -1,0 +1,102 @@
+"""
+Owns hearing of changes that any process announced, and passing them to those who wait in this one.
+
+Leaves the event stream to `web/stream`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "bookable:changes"
+_RETRY_S = 1.0
+_QUEUE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed: whose time (None: anybody's) and around which moments (none: any)."""
+
+    business: str
+    providers: list[str] | None
+    starts: list[float]
+
+
+class Listeners:
+    """Those in this process who wait for changes, by business."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url = url
+        self._queues: defaultdict[str, set[asyncio.Queue[Change]]] = defaultdict(set)
+
+    @contextlib.contextmanager
+    def waiting(self, business: str) -> Iterator[asyncio.Queue[Change]]:
+        """A queue of the changes of *business* for as long as the context lasts."""
+        queue: asyncio.Queue[Change] = asyncio.Queue(_QUEUE)
+        self._queues[business].add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues[business].discard(queue)
+            if not self._queues[business]:
+                del self._queues[business]
+
+    def deliver(self, change: Change) -> None:
+        """Passes *change* to those who wait for it. A full queue is a listener that is already behind."""
+        for queue in self._queues.get(change.business, ()):
+            with contextlib.suppress(asyncio.QueueFull):
+                queue.put_nowait(change)
+
+    def _resync(self) -> None:
+        """Something may have been missed: everybody looks again."""
+        for business in list(self._queues):
+            self.deliver(Change(business, None, []))
+
+    async def run(self) -> NoReturn:
+        """Listens until cancelled, through every restart of Redis."""
+        while True:
+            if self._url is not None:
+                try:
+                    async for change in _subscribed(self._url, self._resync):
+                        self.deliver(change)
+                except (RedisError, OSError):
+                    log.info("lost the channel of changes; trying again")
+            await asyncio.sleep(_RETRY_S)
+
+
+async def _subscribed(url: str, connected: Callable[[], None]) -> AsyncIterator[Change]:
+    redis = Redis.from_url(url, socket_connect_timeout=2, health_check_interval=15)
+    try:
+        async with redis.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(CHANNEL)
+            connected()
+            async for message in channel.listen():
+                change = _parse(message["data"])
+                if change is not None:
+                    yield change
+    finally:
+        await redis.aclose()
+
+
+def _parse(data: bytes) -> Change | None:
+    """What another process published; anything else that turns up in the channel is passed over."""
+    try:
+        found = orjson.loads(data)
+        return Change(
+            str(found["business"]),
+            None if found["providers"] is None else [str(slug) for slug in found["providers"]],
+            [float(start) for start in found["starts"]],
+        )
+    except (ValueError, TypeError, KeyError):
+        log.warning("passed over a message that is not a change")
+        return None

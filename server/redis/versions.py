@@ -1,0 +1,102 @@
+"""
+Owns the versions of availability: random tags that are replaced when something changes.
+
+Leaves what is cached under them to `availability_cache`. A tag is random, not counted, so that a flushed Redis can
+never bring an old version back.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+
+from redis.asyncio import Redis
+
+from server.redis.connection import RedisLink
+
+_ANY = "any"
+_ALL = "all"
+_LIFE_S = 7 * 86_400
+
+
+def _key(business: str) -> str:
+    return f"bookable:availability:{business}"
+
+
+def _field(provider: str) -> str:
+    return f"p:{provider}"
+
+
+def bump_fields(providers: Iterable[str] | None) -> dict[str, str]:
+    """
+    The fields that a change replaces.
+
+    Args:
+        providers: Slugs of the providers whose time changed; None for a change that may touch everybody.
+    """
+    tag = secrets.token_hex(8)
+    fields = {_ANY: tag}
+    if providers is None:
+        fields[_ALL] = tag
+    else:
+        fields.update({_field(provider): tag for provider in providers})
+    return fields
+
+
+def bump(pipe: "Redis", business: str, providers: Iterable[str] | None) -> None:
+    """Adds the commands of a bump to a pipeline."""
+    pipe.hset(_key(business), mapping=bump_fields(providers))
+    pipe.expire(_key(business), _LIFE_S)
+
+
+class Versions:
+    """Reads versions; questions of one turn of the event loop share one round trip."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
+        self._waiting: list[tuple[str, tuple[str, ...], asyncio.Future[bytes | None]]] = []
+        self._flushing: set[asyncio.Task[None]] = set()
+
+    async def read(self, business: str, provider: str | None) -> bytes | None:
+        """
+        The version of a provider's availability, or of everybody's; None where Redis cannot be asked.
+
+        One provider's answer depends on their own time and on what touches everybody; everybody's on anything.
+        """
+        fields = (_ANY,) if provider is None else (_ALL, _field(provider))
+        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((business, fields, answer))
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._start)
+        return await answer
+
+    def _start(self) -> None:
+        batch, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._flush(batch))
+        self._flushing.add(task)
+        task.add_done_callback(self._flushing.discard)
+
+    async def _flush(self, batch: list[tuple[str, tuple[str, ...], asyncio.Future[bytes | None]]]) -> None:
+        distinct = sorted({(business, fields) for business, fields, _ in batch})
+        values = await self._link.ask(lambda redis: _read_all(redis, distinct))
+        found = dict(zip(distinct, values, strict=True)) if values is not None else {}
+        for business, fields, answer in batch:
+            if not answer.done():
+                answer.set_result(found.get((business, fields)))
+
+
+async def _read_all(redis: Redis, wanted: list[tuple[str, tuple[str, ...]]]) -> list[bytes]:
+    async with redis.pipeline(transaction=False) as pipe:
+        for business, fields in wanted:
+            pipe.hmget(_key(business), list(fields))
+        values = await pipe.execute()
+    if any(None in tags for tags in values):
+        async with redis.pipeline(transaction=False) as pipe:
+            for (business, fields), tags in zip(wanted, values, strict=True):
+                for field, tag in zip(fields, tags, strict=True):
+                    if tag is None:  # never read before, or flushed: whoever is first decides
+                        pipe.hsetnx(_key(business), field, secrets.token_hex(8))
+                pipe.expire(_key(business), _LIFE_S)
+            for business, fields in wanted:
+                pipe.hmget(_key(business), list(fields))
+            values = (await pipe.execute())[-len(wanted) :]
+    return [b"|".join(tag or b"" for tag in tags) for tags in values]

@@ -1,0 +1,349 @@
+"""
+Owns the statements that book, hold and move: each writes everything that one step makes true, in one round trip.
+
+Leaves reading what is taken to `taken`, and deciding to the use-cases.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from server.domain.appointment import CustomerDetails
+from server.domain.catalogue import Offer
+from server.domain.events import Fact
+from server.domain.lifecycle import Actor, Status
+from server.domain.reminders import PlannedReminder
+from server.store.engine import Row, Session
+from server.store.idempotency import Memo
+from server.store.statement import Statement
+
+_NEW_APPOINTMENT = """
+WITH appointment AS (
+    INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
+                              timezone, local_day, capacity, seats_taken, price_minor, currency)
+    VALUES (:business_id, :uid, :service_id, :provider_id, :location_id, :status, :starts_at, :ends_at,
+            :timezone, :local_day, :capacity, :seats, :price_minor, :currency)
+    RETURNING business_id, id, status, sequence, starts_at
+)"""
+
+# DO NOTHING: a conflict shows as a missing row, not as an error that has to be told from others.
+_CLAIM = """
+, claimed AS (
+    INSERT INTO claims (business_id, resource_id, during, appointment_id, expires_at)
+    SELECT business_id, resource_id, tstzrange(:claim_start, :claim_end), id, :expires_at::timestamptz
+      FROM appointment, unnest(:resources::bigint[]) resource_id
+        ON CONFLICT DO NOTHING
+    RETURNING resource_id
+)"""
+
+_TAKE_SEAT = """
+WITH appointment AS (
+    UPDATE appointments
+       SET seats_taken = seats_taken + :seats, status = :status, version = version + 1, updated_at = clock_timestamp()
+     WHERE business_id = :business_id AND id = :appointment_id AND seats_taken + :seats <= capacity
+    RETURNING business_id, id, status, sequence, starts_at
+), claimed AS (
+    UPDATE claims c SET expires_at = :expires_at::timestamptz
+      FROM appointment a
+     WHERE c.business_id = a.business_id AND c.appointment_id = a.id
+    RETURNING resource_id
+)"""
+
+_ATTENDEE = """
+, known AS (
+    SELECT id FROM customers WHERE business_id = :business_id AND email = :email
+), fresh AS (
+    -- What a stranger types must not change what is known of a customer: a conflict updates nothing that matters.
+    INSERT INTO customers (business_id, uid, email, name, phone, timezone, locale)
+    SELECT :business_id, :customer_uid, :email, :name, :phone, :customer_timezone, :locale
+     WHERE NOT EXISTS (SELECT FROM known)
+        ON CONFLICT (business_id, email) DO UPDATE SET email = excluded.email
+    RETURNING id
+), attendee AS (
+    INSERT INTO attendees (business_id, appointment_id, customer_id, name, email, phone, timezone, locale, answers,
+                           token_salt, token_hash)
+    SELECT business_id, appointment.id, customer.id, :name, :email, :phone, :customer_timezone, :locale, :answers,
+           :token_salt, :token_hash
+      FROM appointment, (SELECT id FROM known UNION ALL SELECT id FROM fresh) customer
+    RETURNING id
+)"""
+
+_LOGGED = """
+, logged AS (
+    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence, starts_at, at)
+    SELECT business_id, id, :from_status, status, :actor, :reason, sequence, starts_at, :now
+      FROM appointment
+)"""
+
+_REMINDED = """
+, reminded AS (
+    INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
+    SELECT business_id, appointment.id, attendee.id, planned.recipient, planned.channel, planned.offset_min, planned.due_at
+      FROM appointment, attendee,
+           unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
+               AS planned (recipient, channel, offset_min, due_at)
+        ON CONFLICT DO NOTHING
+)"""
+
+_TOLD = """
+, told AS (
+    INSERT INTO outbox (business_id, kind, appointment_id, payload)
+    SELECT business_id, :kind, id, :payload FROM appointment
+)"""
+
+_REMEMBERED = """
+, remembered AS (
+    INSERT INTO idempotency_records (business_id, caller, key_hash, request_hash, status, sealed_body)
+    SELECT :business_id, :caller, :key_hash, :request_hash, :answer_status, :sealed_body
+     WHERE :key_hash::bytea IS NOT NULL
+        ON CONFLICT DO NOTHING
+    RETURNING id
+)"""
+
+_OUTCOME = """
+SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
+  FROM appointment"""
+
+_BOOKED = _ATTENDEE + _LOGGED + _REMINDED + _TOLD + _REMEMBERED + _OUTCOME
+_BOOK = Statement(_NEW_APPOINTMENT + _CLAIM + _BOOKED)
+_JOIN = Statement(_TAKE_SEAT + _BOOKED)
+
+_HOLD_TIME = Statement(
+    """
+WITH hold AS (
+    INSERT INTO holds (business_id, service_id, provider_id, location_id, starts_at, expires_at, token_hash)
+    VALUES (:business_id, :service_id, :provider_id, :location_id, :starts_at, :expires_at, :token_hash)
+    RETURNING business_id, id
+), claimed AS (
+    INSERT INTO claims (business_id, resource_id, during, hold_id, expires_at)
+    SELECT business_id, resource_id, tstzrange(:claim_start, :claim_end), id, :expires_at
+      FROM hold, unnest(:resources::bigint[]) resource_id
+        ON CONFLICT DO NOTHING
+    RETURNING resource_id
+)"""
+    + _REMEMBERED
+    + """
+SELECT hold.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered FROM hold"""
+)
+
+_SEAT_HELD = """
+, hold AS (
+    INSERT INTO holds (business_id, service_id, provider_id, location_id, appointment_id, starts_at, expires_at,
+                       token_hash)
+    SELECT business_id, :service_id, :provider_id, :location_id, id, starts_at, :hold_expires_at, :token_hash
+      FROM appointment
+)"""
+_HOLD_FIRST_SEAT = Statement(_NEW_APPOINTMENT + _CLAIM + _SEAT_HELD + _LOGGED + _REMEMBERED + _OUTCOME)
+_HOLD_SEAT = Statement(_TAKE_SEAT + _SEAT_HELD + _REMEMBERED + _OUTCOME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a statement did: enough to see whether somebody else was first."""
+
+    id: int | None
+    claimed: int
+    remembered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A class that exists already, and the state it is in."""
+
+    appointment_id: int
+    uid: UUID
+    status: Status
+    sequence: int
+    claim_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAppointment:
+    """The row of an appointment to be made, and what it claims."""
+
+    offer: Offer
+    uid: UUID
+    status: Status
+    start: datetime
+    end: datetime
+    local_day: date
+    claim_start: datetime
+    claim_end: datetime
+    resources: Sequence[int]
+
+    def values(self) -> dict[str, Any]:
+        """For the statements above."""
+        offer = self.offer
+        return {
+            "business_id": offer.business_id,
+            "uid": self.uid,
+            "service_id": offer.service.id,
+            "provider_id": offer.provider.id,
+            "location_id": offer.location.id,
+            "status": self.status,
+            "starts_at": self.start,
+            "ends_at": self.end,
+            "timezone": offer.location.zone.key,
+            "local_day": self.local_day,
+            "capacity": offer.service.capacity,
+            "price_minor": offer.service.price_minor,
+            "currency": offer.service.policy.currency,
+            "claim_start": self.claim_start,
+            "claim_end": self.claim_end,
+            "resources": list(self.resources),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttendee:
+    """The customer's part of a booking."""
+
+    customer: CustomerDetails
+    customer_uid: UUID
+    answers: dict[str, str]
+    token_salt: bytes
+    token_hash: bytes
+    reminders: Sequence[PlannedReminder]
+
+    def values(self) -> dict[str, Any]:
+        """For the statements above."""
+        return {
+            "customer_uid": self.customer_uid,
+            "email": self.customer.email,
+            "name": self.customer.name,
+            "phone": self.customer.phone,
+            "customer_timezone": self.customer.timezone,
+            "locale": self.customer.locale,
+            "answers": self.answers,
+            "token_salt": self.token_salt,
+            "token_hash": self.token_hash,
+            **reminder_values(self.reminders),
+        }
+
+
+async def insert_booking(
+    session: Session,
+    new: NewAppointment,
+    attendee: NewAttendee,
+    *,
+    seat: Seat | None,
+    fact: Fact,
+    memo: Memo | None,
+    now: datetime,
+) -> Written:
+    """Writes a booking: a new appointment, or a place in the class *seat*."""
+    values = {
+        **new.values(),
+        **attendee.values(),
+        **memo_values(memo),
+        **log_values(fact.actor, now, from_status=seat.status if seat else None, reason=fact.reason),
+        "kind": fact.kind,
+        "payload": fact.payload(),
+        "seats": 1,
+        "expires_at": None,
+        "appointment_id": seat.appointment_id if seat else None,
+    }
+    return _written(await session.first(*(_JOIN if seat else _BOOK).bind(values)))
+
+
+async def insert_hold(
+    session: Session,
+    new: NewAppointment,
+    *,
+    seat: Seat | None,
+    actor: Actor,
+    token_hash: bytes,
+    expires_at: datetime,
+    memo: Memo | None,
+    now: datetime,
+) -> Written:
+    """Writes a hold: of the whole time, of a place in the class *seat*, or of the first place in a new class."""
+    is_class = new.offer.service.is_class
+    # A held class keeps its time as long as its longest hold; a confirmed one for good.
+    class_expiry = max(expires_at, seat.claim_expires_at) if seat and seat.claim_expires_at else expires_at
+    values = {
+        **new.values(),
+        **memo_values(memo),
+        **log_values(actor, now, from_status=None),
+        "token_hash": token_hash,
+        "hold_expires_at": expires_at,
+        "expires_at": (None if seat and not seat.claim_expires_at else class_expiry) if is_class else expires_at,
+        "appointment_id": seat.appointment_id if seat else None,
+        "seats": 0,
+    }
+    statement = _HOLD_TIME if not is_class else _HOLD_SEAT if seat else _HOLD_FIRST_SEAT
+    return _written(await session.first(*statement.bind(values)))
+
+
+_SEAT = """
+SELECT a.id, a.uid, a.status, a.sequence, c.expires_at
+  FROM appointments a
+  JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
+               AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
+ WHERE a.business_id = $1 AND a.service_id = $2 AND a.provider_id = $3 AND a.starts_at = $4
+   AND a.status IN ('held', 'confirmed')
+ LIMIT 1
+"""
+
+
+async def find_class(session: Session, offer: Offer, start: datetime) -> Seat | None:
+    """The class of *offer* at *start*, if somebody has booked or holds a place in it."""
+    row = await session.first(_SEAT, offer.business_id, offer.service.id, offer.provider.id, start)
+    if row is None:
+        return None
+    return Seat(
+        appointment_id=row["id"],
+        uid=row["uid"],
+        status=Status(row["status"]),
+        sequence=row["sequence"],
+        claim_expires_at=row["expires_at"],
+    )
+
+
+_UPCOMING = """
+SELECT count(*)
+  FROM customers c
+  JOIN attendees t ON t.business_id = c.business_id AND t.customer_id = c.id AND t.cancelled_at IS NULL
+  JOIN appointments a ON a.business_id = t.business_id AND a.id = t.appointment_id
+ WHERE c.business_id = $1 AND c.email = $2 AND a.service_id = $3
+   AND a.status IN ('pending', 'confirmed') AND a.starts_at > $4
+"""
+
+
+async def count_upcoming(session: Session, offer: Offer, email: str) -> int:
+    """How many appointments of this service the customer with *email* has before them."""
+    return int(await session.value(_UPCOMING, offer.business_id, email, offer.service.id, session.now))
+
+
+def reminder_values(reminders: Sequence[PlannedReminder]) -> dict[str, Any]:
+    """Reminders as the arrays that the statements unnest."""
+    return {
+        "recipients": [r.rule.recipient for r in reminders],
+        "channels": [r.rule.channel for r in reminders],
+        "offsets": [r.rule.offset_min for r in reminders],
+        "due": [r.due_at for r in reminders],
+    }
+
+
+def memo_values(memo: Memo | None) -> dict[str, Any]:
+    """What is to be remembered of this request, as statement values; nothing without a key."""
+    return {
+        "caller": memo.request.caller if memo else None,
+        "key_hash": memo.request.key_hash if memo else None,
+        "request_hash": memo.request.request_hash if memo else None,
+        "answer_status": memo.status if memo else None,
+        "sealed_body": memo.sealed_body if memo else None,
+    }
+
+
+def log_values(actor: str, now: datetime, *, from_status: Status | None, reason: str = "") -> dict[str, Any]:
+    """A transition, as statement values."""
+    return {"actor": actor, "reason": reason, "now": now, "from_status": from_status}
+
+
+def _written(row: Row | None) -> Written:
+    if row is None:
+        return Written(id=None, claimed=0, remembered=0)
+    return Written(id=row["id"], claimed=row["claimed"], remembered=row["remembered"])

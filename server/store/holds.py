@@ -1,0 +1,88 @@
+"""
+Owns reading and ending holds.
+
+Leaves making them to `booking`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.store.engine import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A hold that was made, expired or not."""
+
+    business_id: int
+    business: str
+    id: int
+    service: str
+    provider: str
+    provider_id: int
+    location: str
+    appointment_id: int | None
+    start: datetime
+    expires_at: datetime
+    created_at: datetime
+
+
+_HOLDS = """
+SELECT h.business_id, b.slug AS business, h.id, s.slug AS service, p.slug AS provider, p.id AS provider_id,
+       l.slug AS location, h.appointment_id, h.starts_at AS start, h.expires_at, h.created_at
+  FROM holds h
+  JOIN businesses b ON b.id = h.business_id
+  JOIN services s ON s.business_id = h.business_id AND s.id = h.service_id
+  JOIN providers p ON p.business_id = h.business_id AND p.id = h.provider_id
+  JOIN locations l ON l.business_id = h.business_id AND l.id = h.location_id
+"""
+
+
+async def find_hold(session: Session, token_hash: bytes) -> Hold | None:
+    """The hold with this token."""
+    row = await session.first(_HOLDS + " WHERE h.token_hash = $1", token_hash)
+    return Hold(**dict(row)) if row else None
+
+
+async def end_hold(session: Session, hold: Hold) -> bool:
+    """Deletes *hold* and its claims; False if it was gone. Whether it had expired is for the caller to see."""
+    return await session.execute("DELETE FROM holds WHERE business_id = $1 AND id = $2", hold.business_id, hold.id) > 0
+
+
+# A class that nobody but expired holds wanted gives its time back, with a transition like every other step.
+_LET_GO_OF_CLASSES = """
+WITH idle AS (
+    SELECT a.business_id, a.id, a.sequence, a.starts_at
+      FROM appointments a
+     WHERE a.business_id = $1 AND a.id = $2 AND a.status = 'held'
+       AND NOT EXISTS (SELECT FROM holds h WHERE h.business_id = a.business_id AND h.appointment_id = a.id
+                          AND h.expires_at > clock_timestamp())
+), freed AS (
+    DELETE FROM claims c USING idle WHERE c.business_id = idle.business_id AND c.appointment_id = idle.id
+), logged AS (
+    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, sequence, starts_at, at)
+    SELECT business_id, id, 'held', 'cancelled', 'system', sequence, starts_at, clock_timestamp() FROM idle
+)
+UPDATE appointments a SET status = 'cancelled', version = version + 1, updated_at = clock_timestamp()
+  FROM idle WHERE a.business_id = idle.business_id AND a.id = idle.id
+"""
+
+
+async def let_go_of_class(session: Session, business_id: int, appointment_id: int) -> bool:
+    """Ends a class that is only held, once its last hold is gone; False if it stays."""
+    return await session.execute(_LET_GO_OF_CLASSES, business_id, appointment_id) > 0
+
+
+_EXPIRED = (
+    _HOLDS
+    + """
+ WHERE h.expires_at <= clock_timestamp()
+ ORDER BY h.expires_at LIMIT $1
+   FOR UPDATE OF h SKIP LOCKED
+"""
+)
+
+
+async def take_expired(session: Session, limit: int) -> list[Hold]:
+    """The oldest expired holds, locked for this transaction; those that another sweeper has are left out."""
+    return [Hold(**dict(row)) for row in await session.fetch(_EXPIRED, limit)]

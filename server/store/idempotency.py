@@ -1,0 +1,73 @@
+"""
+Owns the memory of requests that were answered: by business, caller and key.
+
+Leaves when to look it up to `usecases/once`.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from server.store.engine import Session
+from server.store.locks import key_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedRequest:
+    """A request that carries an Idempotency-Key: who sends it, the key, and a hash of what it asks."""
+
+    caller: str
+    key: str
+    request_hash: bytes
+
+    @property
+    def key_hash(self) -> bytes:
+        """What is stored instead of the key."""
+        return sha256(self.key.encode()).digest()
+
+    @property
+    def lock(self) -> int:
+        """Advisory key that is held while the request is being answered."""
+        return key_of("once", self.caller, self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memo:
+    """An answer to be stored with the effects of its request."""
+
+    request: KeyedRequest
+    status: int
+    sealed_body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """An answer that was stored."""
+
+    request_hash: bytes
+    status: int
+    sealed_body: bytes
+
+
+_RECALL = """
+SELECT request_hash, status, sealed_body FROM idempotency_records
+ WHERE business_id = $1 AND caller = $2 AND key_hash = $3
+"""
+
+
+async def recall(session: Session, business_id: int, request: KeyedRequest) -> Remembered | None:
+    """The answer that *request*, or another one under its key, got before."""
+    row = await session.first(_RECALL, business_id, request.caller, request.key_hash)
+    return Remembered(**dict(row)) if row else None
+
+
+async def forget_before(session: Session, hours: int, *, limit: int) -> int:
+    """Deletes the oldest answers that are past *hours*, *limit* at most; returns how many."""
+    return await session.execute(
+        """
+        DELETE FROM idempotency_records WHERE (business_id, id) IN (
+            SELECT business_id, id FROM idempotency_records
+             WHERE created_at < clock_timestamp() - make_interval(hours => $1) ORDER BY created_at LIMIT $2)
+        """,
+        hours,
+        limit,
+    )

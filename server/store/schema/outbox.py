@@ -1,0 +1,55 @@
+"""
+Owns the tables of what must not be forgotten: facts for others, answers to repeat, who changed what.
+
+Leaves sending to the worker.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from server.store.schema.base import created_at, tenant_table, unique_in_business
+
+outbox = tenant_table(
+    "outbox",
+    Column("kind", String(40), nullable=False),
+    Column("appointment_id", BigInteger),
+    Column("payload", JSONB, nullable=False),
+    created_at(),
+    Column("done_at", DateTime(timezone=True)),
+    Index("ix_outbox_open", "id", postgresql_where=text("done_at IS NULL")),
+)
+"""No foreign key to the appointment: a fact stays true after its subject is gone."""
+
+idempotency_records = tenant_table(
+    "idempotency_records",
+    Column("caller", String(100), nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("sealed_body", LargeBinary, nullable=False),
+    created_at(),
+    unique_in_business("caller", "key_hash"),
+    CheckConstraint("status BETWEEN 200 AND 599", name="status"),
+    Index("ix_idempotency_records_created", "created_at"),
+)
+"""The answer is sealed because it may hold a token, and tokens are nowhere stored in the clear."""
+
+audit_entries = tenant_table(
+    "audit_entries",
+    Column("actor", String(200), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(40), nullable=False),
+    Column("subject_key", String(100), nullable=False),
+    Column("changes", JSONB, nullable=False, server_default=text("'{}'")),
+    created_at(),
+)

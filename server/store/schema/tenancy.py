@@ -1,0 +1,66 @@
+"""
+Owns the tables of tenants and who may speak for them.
+
+Leaves what a tenant offers to `catalogue`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from server.store.schema.base import (
+    SLUG_PATTERN,
+    created_at,
+    metadata,
+    tenant_table,
+    unique_in_business,
+    versioned,
+)
+
+businesses = Table(
+    "businesses",
+    metadata,
+    Column("id", BigInteger, Identity(always=False), primary_key=True),
+    Column("slug", String(63), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("category", String(63), nullable=False, server_default=""),
+    Column("email", String(254), nullable=False, server_default=""),
+    Column("phone", String(32), nullable=False, server_default=""),
+    Column("website", String(500), nullable=False, server_default=""),
+    Column("currency", String(3), nullable=False, server_default="EUR"),
+    Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("theme", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("listed", Boolean, nullable=False, server_default=text("false")),
+    *versioned(),
+    CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug"),
+    CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+    CheckConstraint("name <> ''", name="name"),
+)
+
+api_keys = tenant_table(
+    "api_keys",
+    Column("name", String(200), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("scopes", ARRAY(String(16)), nullable=False),
+    created_at(),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    unique_in_business("key_hash"),
+    CheckConstraint("scopes <@ ARRAY['read','book','manage']::varchar[] AND cardinality(scopes) > 0", name="scopes"),
+    CheckConstraint("octet_length(key_hash) = 32", name="key_hash"),
+    Index("ix_api_keys_key_hash", "key_hash"),
+)

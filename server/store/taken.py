@@ -1,0 +1,153 @@
+"""
+Owns reading what is taken: claims, busy blocks, appointments per day, places in classes, in one statement.
+
+Leaves writing claims to `booking`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from server.domain.catalogue import Offer, Taken
+from server.domain.intervals import Spans
+from server.domain.zones import local_date
+from server.store.engine import Row, Session
+
+# Spans travel as two arrays of seconds per resource: decoding 200 rows would cost more than reading them.
+# Bounds on lower(during) let the B-tree serve the range; no claim is longer than five days (a CHECK says so).
+_SWEPT = """
+-- Expired holds go under the lock, before the new claim is tried: the constraint does not know of expiry.
+WITH swept AS (
+    DELETE FROM claims
+     WHERE business_id = $1 AND resource_id = ANY($2::bigint[])
+       AND lower(during) < $5 AND lower(during) > $4::timestamptz - interval '5 days' AND upper(during) > $4
+       AND expires_at <= clock_timestamp())
+"""
+
+_CLAIMS_AND_BUSY = """
+SELECT 'clock' AS kind, 0::bigint AS id, ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint] AS starts,
+       ARRAY[0::bigint] AS ends
+UNION ALL
+SELECT 'claims', resource_id,
+       array_agg(extract(epoch FROM lower(during))::bigint),
+       array_agg(extract(epoch FROM upper(during))::bigint)
+  FROM claims
+ WHERE business_id = $1 AND resource_id = ANY($2::bigint[])
+   AND lower(during) < $5 AND lower(during) > $4::timestamptz - interval '5 days' AND upper(during) > $4
+   AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ GROUP BY resource_id
+UNION ALL
+SELECT 'busy', provider_id,
+       array_agg(extract(epoch FROM lower(during))::bigint),
+       array_agg(extract(epoch FROM upper(during))::bigint)
+  FROM busy_blocks
+ WHERE business_id = $1 AND provider_id = ANY($3::bigint[]) AND upper(during) > $4 AND lower(during) < $5
+ GROUP BY provider_id
+"""
+
+_DAYS = """
+UNION ALL
+SELECT 'days', provider_id, array_agg(local_day - date '1970-01-01'), array_agg(booked)
+  FROM (SELECT provider_id, local_day, count(*) AS booked
+          FROM appointments
+         WHERE business_id = $1 AND provider_id = ANY($6::bigint[]) AND local_day BETWEEN $7 AND $8
+           AND status IN ('pending', 'confirmed', 'completed', 'no_show')
+         GROUP BY provider_id, local_day) per_day
+ GROUP BY provider_id
+"""
+
+_CLASSES = """
+UNION ALL
+SELECT 'classes', provider_id, array_agg(extract(epoch FROM starts_at)::bigint), array_agg(places)
+  FROM (SELECT a.provider_id, a.starts_at,
+               a.capacity - a.seats_taken - (
+                   SELECT count(*) FROM holds h
+                    WHERE h.business_id = a.business_id AND h.appointment_id = a.id
+                      AND h.expires_at > clock_timestamp()) AS places
+          FROM appointments a
+          JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
+                       AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
+          JOIN providers p ON p.business_id = a.business_id AND p.id = a.provider_id
+                          AND p.resource_id = c.resource_id
+         WHERE a.business_id = $1 AND a.service_id = $9 AND a.provider_id = ANY($3::bigint[])
+           AND a.capacity > 1 AND a.starts_at >= $4 AND a.starts_at < $5
+           AND a.status IN ('held', 'confirmed')) running
+ GROUP BY provider_id
+"""
+
+_WITH_DAYS = _CLAIMS_AND_BUSY + _DAYS
+_WITH_CLASSES = _WITH_DAYS + _CLASSES
+
+
+async def load_taken(
+    session: Session,
+    offers: Sequence[Offer],
+    window: tuple[int, int],
+    *,
+    count_days: bool = False,
+    sweep: bool = False,
+) -> Taken:
+    """
+    What is taken of the resources and providers of *offers* (of one service) around starts in *window*.
+
+    Sets the session's clock.
+
+    Args:
+        count_days: Count every provider's appointments per day; without it only where a cap needs the count.
+        sweep: Delete expired claims on the way. The caller holds the locks.
+    """
+    service = offers[0].service
+    longest = max(offer.service.duration_s + offer.service.buffer_after_s for offer in offers)
+    earliest = max(offer.service.buffer_before_s for offer in offers)
+    business_id = offers[0].business_id
+    resources = list({resource for offer in offers for resource in offer.resources()})
+    providers = list({offer.provider.id for offer in offers})
+    begin = datetime.fromtimestamp(window[0] - earliest, UTC)
+    end = datetime.fromtimestamp(window[1] + longest, UTC)
+    counted = providers if count_days else [o.provider.id for o in offers if o.provider.daily_cap is not None]
+    head = _SWEPT if sweep else ""
+    if counted or service.is_class:
+        first, last = _local_days(offers, window)
+        rows = await session.fetch(
+            head + (_WITH_CLASSES if service.is_class else _WITH_DAYS),
+            business_id,
+            resources,
+            providers,
+            begin,
+            end,
+            counted,
+            first,
+            last,
+            *([service.id] if service.is_class else []),
+        )
+    else:
+        rows = await session.fetch(head + _CLAIMS_AND_BUSY, business_id, resources, providers, begin, end)
+    return _taken(session, rows)
+
+
+def _local_days(offers: Sequence[Offer], window: tuple[int, int]) -> tuple[date, date]:
+    zones = {offer.location.zone for offer in offers}
+    return (
+        min(local_date(where, window[0]) for where in zones),
+        max(local_date(where, window[1]) for where in zones),
+    )
+
+
+def _taken(session: Session, rows: Sequence[Row]) -> Taken:
+    claims: dict[int, Spans] = {}
+    busy: dict[int, Spans] = {}
+    booked_on: dict[int, dict[date, int]] = {}
+    classes: dict[int, dict[int, int]] = {}
+    for kind, key, first, second in rows:
+        pairs = list(zip(first, second, strict=True))
+        if kind == "claims":
+            claims[key] = pairs
+        elif kind == "busy":
+            busy[key] = pairs
+        elif kind == "days":
+            epoch = date(1970, 1, 1).toordinal()
+            booked_on[key] = {date.fromordinal(epoch + day): count for day, count in pairs}
+        elif kind == "clock":
+            session.now = datetime.fromtimestamp(first[0] / 1_000_000, UTC)
+        else:
+            classes[key] = dict(pairs)
+    return Taken(claims, busy, booked_on, classes)

@@ -1,0 +1,201 @@
+"""
+Owns booking: the one transaction after which a time belongs to a customer.
+
+Leaves what holding and moving have in common with it to `claiming`.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import uuid_utils
+
+from server.domain.appointment import Appointment, Booked, Order
+from server.domain.catalogue import Offer
+from server.domain.errors import SlotTaken
+from server.domain.events import Fact, Kind
+from server.domain.lifecycle import Actor, Status, Step, after
+from server.domain.reminders import DEFAULT_RULES, plan_reminders
+from server.domain.zones import local_date
+from server.store.booking import (
+    NewAppointment,
+    NewAttendee,
+    Seat,
+    count_upcoming,
+    find_class,
+    insert_booking,
+)
+from server.store.engine import Session
+from server.store.holds import Hold, end_hold, find_hold
+from server.tokens import new_salt, token_hash
+from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, with_alternatives
+from server.usecases.core import Core
+from server.usecases.once import Once, Replay
+
+
+async def book(core: Core, order: Order, once: Once[Booked]) -> Booked | Replay:
+    """
+    Books what *order* asks for, or answers as it did when the same request came before.
+
+    Raises:
+        NotFound: Business, service, provider or location, or nobody offers it.
+        NotOffered: Not a time at which it is offered.
+        SlotTaken: Somebody was faster; with alternatives.
+        LimitReached: The customer may not book more of this service.
+        InFlight, IdempotencyMismatch: See `once`.
+        Unavailable: Ask again with the same key; only it can tell whether the booking happened.
+    """
+    start = int(order.choice.start.timestamp())
+    async with core.database.reading() as session:
+        hold = await find_hold(session, token_hash(order.hold)) if order.hold else None
+        if hold is not None and _fits(hold, order):
+            order = replace(order, choice=replace(order.choice, provider=hold.provider, location=hold.location))
+        else:
+            hold = None  # it may still be free without the hold
+        offers = await offers_for(session, order.choice)
+        groups = await likeliest_first(session, offers, start)
+    for group in groups:
+
+        async def work(session: Session, group: list[Offer] = group) -> Booked:
+            return await _book_one(core, session, order, group, start, hold, once)
+
+        try:
+            result = await once.run(
+                core.database,
+                core.vault,
+                offers[0].business_id,
+                work,
+                locks=locks_for(group, start, email=order.customer.email),
+            )
+        except SlotTaken:
+            continue
+        if isinstance(result, Booked):
+            shared = any(offer.needs for offer in group)
+            await core.changes.announce_appointment(result.appointment, shared=shared)
+        return result
+    raise await with_alternatives(core.database, order.choice, offers)
+
+
+def _fits(hold: Hold, order: Order) -> bool:
+    choice = order.choice
+    return (
+        hold.business == choice.business
+        and hold.service == choice.service
+        and hold.start == choice.start
+        and choice.provider in (None, hold.provider)
+        and choice.location in (None, hold.location)
+    )
+
+
+async def _book_one(
+    core: Core,
+    session: Session,
+    order: Order,
+    offers: list[Offer],
+    start: int,
+    hold: Hold | None,
+    once: Once[Booked],
+) -> Booked:
+    """Under the locks: the hold gives way, the rules are asked, everything is written at once."""
+    as_of = None
+    if hold is not None and await end_hold(session, hold) and hold.expires_at > session.now:
+        as_of = hold.created_at
+    remaining = await _remaining(session, offers[0], order)
+    choice = await choose(session, offers, start, customer_remaining=remaining, as_of=as_of)
+    seat = await find_class(session, choice.offer, order.choice.start) if choice.joins else None
+    step = Step.REQUEST if choice.offer.service.needs_approval and order.actor is Actor.CUSTOMER else Step.BOOK
+    status = after(step, seat.status if seat else None)
+    new = new_appointment(choice, start, uid=seat.uid if seat else None, status=status)
+    salt = new_salt()
+    token = core.vault.manage_token(salt)
+    booked = Booked(appointment=as_appointment(order.choice.business, new, seat), manage_token=token)
+    service = choice.offer.service
+    written = await insert_booking(
+        session,
+        new,
+        NewAttendee(
+            customer=order.customer,
+            customer_uid=new_uid(),
+            answers=dict(order.answers),
+            token_salt=salt,
+            token_hash=token_hash(token),
+            reminders=plan_reminders(
+                service.reminders or DEFAULT_RULES,
+                new.start,
+                now=session.now,
+                has_phone=bool(order.customer.phone),
+            ),
+        ),
+        seat=seat,
+        fact=Fact(
+            kind=Kind.REQUESTED if status is Status.PENDING else Kind.BOOKED,
+            appointment=str(new.uid),
+            sequence=seat.sequence if seat else 0,
+            actor=order.actor,
+            start=new.start,
+        ),
+        memo=once.memo(core.vault, booked),
+        now=session.now,
+    )
+    if written.id is None or written.claimed < len(choice.resources):
+        raise SlotTaken
+    once.check(written.remembered)
+    return booked
+
+
+async def _remaining(session: Session, offer: Offer, order: Order) -> int | None:
+    limit = offer.service.per_customer_limit
+    if limit is None:
+        return None
+    return limit - await count_upcoming(session, offer, order.customer.email)
+
+
+def new_appointment(choice: Choice, start: int, *, uid: UUID | None, status: Status) -> NewAppointment:
+    """The row for *choice* at *start*; *uid* where it exists already."""
+    offer = choice.offer
+    claim_start, claim_end = offer.claim(start)
+    return NewAppointment(
+        offer=offer,
+        uid=uid or new_uid(),
+        status=status,
+        start=datetime.fromtimestamp(start, UTC),
+        end=datetime.fromtimestamp(start + offer.service.duration_s, UTC),
+        local_day=local_date(offer.location.zone, start),
+        claim_start=datetime.fromtimestamp(claim_start, UTC),
+        claim_end=datetime.fromtimestamp(claim_end, UTC),
+        resources=choice.resources,
+    )
+
+
+def new_uid() -> UUID:
+    """A UUIDv7: ordered by time, so that its index grows at one end."""
+    return UUID(int=uuid_utils.uuid7().int)
+
+
+def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> Appointment:
+    """What *new* will be once it is written; ids that only the database knows are 0."""
+    offer = new.offer
+    return Appointment(
+        business_id=offer.business_id,
+        id=seat.appointment_id if seat else 0,
+        uid=new.uid,
+        status=new.status,
+        start=new.start,
+        end=new.end,
+        timezone=offer.location.zone.key,
+        sequence=seat.sequence if seat else 0,
+        version=1,
+        capacity=offer.service.capacity,
+        seats_taken=1,
+        price_minor=offer.service.price_minor,
+        currency=offer.service.policy.currency,
+        business=business,
+        business_name="",
+        service=offer.service.slug,
+        service_name=offer.service.name,
+        provider=offer.provider.slug,
+        provider_name=offer.provider.name,
+        provider_id=offer.provider.id,
+        location=offer.location.slug,
+        location_name=offer.location.name,
+    )

@@ -1,0 +1,171 @@
+"""
+Owns what holding, booking and moving share: which locks, and under them who does it and with which resources.
+
+Leaves the statements that write to `store/booking`.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from server.domain.appointment import SlotChoice
+from server.domain.catalogue import Offer, Taken, question_for
+from server.domain.claims import Claim, pick_resources
+from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken
+from server.domain.rules import Question
+from server.domain.slots import Refusal, explain
+from server.domain.zones import day_span, local_date
+from server.store.engine import Database, Session
+from server.store.locks import in_order, key_of, keys_for
+from server.store.offers import load_offers
+from server.store.taken import load_taken
+from server.usecases.find_slots import free_slots
+
+MOST_CANDIDATES = 16
+"""Providers locked at once for "whoever is free": more would make each booking of a large clinic wait for all."""
+
+_MARGIN = timedelta(days=3)
+_TAKEN_BY_SOMEBODY = frozenset({"busy", "claims", "capacity", "resources", "daily-cap"})
+_ALTERNATIVES = 5
+_ALTERNATIVES_WITHIN_S = 14 * 86_400
+
+
+class Choice(NamedTuple):
+    """Who does it, and with which resources, the provider's own first."""
+
+    offer: Offer
+    resources: list[int]
+    joins: bool
+    """There is a class at this time already: its claims are these resources'."""
+
+
+async def offers_for(session: Session, choice: SlotChoice) -> list[Offer]:
+    """
+    Who could do what *choice* asks for.
+
+    Raises:
+        NotFound: Something that it names does not exist, or nobody offers it.
+    """
+    day = choice.start.date()
+    offers = await load_offers(
+        session,
+        choice.business,
+        choice.service,
+        provider=choice.provider,
+        location=choice.location,
+        first=day - _MARGIN,
+        last=day + _MARGIN,
+    )
+    if not offers:
+        raise NotFound(what="offer")
+    return offers
+
+
+async def likeliest_first(session: Session, offers: Sequence[Offer], start: int) -> list[list[Offer]]:
+    """
+    *offers* in groups that are small enough to be locked together, those that look free now first.
+
+    Only a business with many providers pays the extra query.
+    """
+    if len(offers) <= MOST_CANDIDATES:
+        return [list(offers)]
+    taken = await load_taken(session, offers, (start, start + 1), count_days=True)
+    fair = fairest_first(offers, taken, start)
+    free = [o for o in fair if not explain(_question(o, taken, start, session.now), start)]
+    ordered = free or fair[:MOST_CANDIDATES]
+    return [ordered[i : i + MOST_CANDIDATES] for i in range(0, len(ordered), MOST_CANDIDATES)]
+
+
+def locks_for(offers: Iterable[Offer], start: int, *, email: str | None = None) -> list[int]:
+    """
+    The advisory keys that guard *start* for all *offers*, in order.
+
+    A daily cap is a promise about a local date, so all UTC days of that date are locked; a limit per customer is a
+    promise about the customer, who gets a key of their own.
+    """
+    keys: set[int] = set()
+    for offer in offers:
+        keys |= keys_for(offer.possible_claims(start))
+        if offer.provider.daily_cap is not None:
+            where = offer.location.zone
+            day = local_date(where, start)
+            keys |= keys_for([Claim(offer.provider.resource_id, *day_span(where, day, day))])
+        if offer.service.per_customer_limit is not None and email is not None:
+            keys.add(key_of("customer", offer.business_id, email))
+    return in_order(keys)
+
+
+async def choose(
+    session: Session,
+    offers: Sequence[Offer],
+    start: int,
+    *,
+    customer_remaining: int | None = None,
+    as_of: datetime | None = None,
+) -> Choice:
+    """
+    The first of *offers* that can be had at *start*, the one with the fewest bookings that day first.
+
+    Call it under the locks of `locks_for`: what it finds free stays free until the transaction ends.
+
+    Args:
+        as_of: When the customer took a hold on this time: notice counts from then.
+
+    Raises:
+        SlotTaken: It would be offered, were it not for others.
+        NotOffered: It is not a time at which this is offered.
+        LimitReached: The customer may not book more of this service.
+    """
+    several = len({offer.provider.id for offer in offers}) > 1
+    taken = await load_taken(session, offers, (start, start + 1), count_days=several, sweep=True)
+    refused: list[list[Refusal]] = []
+    for offer in fairest_first(offers, taken, start) if several else offers:
+        refusals = explain(_question(offer, taken, start, as_of or session.now, customer_remaining), start)
+        if refusals:
+            refused.append(refusals)
+            continue
+        if start in taken.classes.get(offer.provider.id, {}):
+            return Choice(offer, [], joins=True)
+        picked = pick_resources(offer.needs, dict(taken.claims), *offer.claim(start))
+        if picked is not None:
+            return Choice(offer, [offer.provider.resource_id, *picked], joins=False)
+    raise _refusal(refused, offers[0])
+
+
+def fairest_first(offers: Sequence[Offer], taken: Taken, start: int) -> list[Offer]:
+    """Fewest bookings on that local date first; among equals the turn passes on from day to day."""
+    everyone = sorted({offer.provider.id for offer in offers})
+    turn = {provider: index for index, provider in enumerate(everyone)}
+
+    def rank(offer: Offer) -> tuple[int, int]:
+        day = local_date(offer.location.zone, start)
+        booked = taken.booked_on.get(offer.provider.id, {}).get(day, 0)
+        return booked, (turn[offer.provider.id] - day.toordinal()) % len(everyone)
+
+    return sorted(offers, key=rank)
+
+
+async def with_alternatives(database: Database, choice: SlotChoice, offers: Sequence[Offer]) -> SlotTaken:
+    """The refusal of *choice*, with the nearest times that are free now."""
+    start = int(choice.start.timestamp())
+    async with database.reading() as session:
+        window = (start - 86_400, start + _ALTERNATIVES_WITHIN_S)
+        taken = await load_taken(session, offers, window)
+        slots = free_slots(offers, taken, window, now=session.now)
+    nearest = sorted(slots, key=lambda slot: (abs(slot[0] - start), slot[0]))[:_ALTERNATIVES]
+    return SlotTaken(alternatives=nearest, where=offers[0].location.zone)
+
+
+def _question(offer: Offer, taken: Taken, start: int, now: datetime, customer_remaining: int | None = None) -> Question:
+    return question_for(offer, taken, window=(start, start + 1), now=now, customer_remaining=customer_remaining)
+
+
+def _refusal(refused: Sequence[Sequence[Refusal]], offer: Offer) -> BookingError:
+    """What to say when nobody can: "taken" as soon as one of them only has no time left."""
+    names = [{refusal.rule for refusal in refusals} for refusals in refused]
+    if any(rules <= _TAKEN_BY_SOMEBODY for rules in names) or not names:
+        return SlotTaken()
+    if any(rules == {"customer-limit"} for rules in names):
+        return LimitReached(limit=offer.service.per_customer_limit or 0)
+    # Whose time it is, and why it is taken, is nobody's business.
+    return NotOffered(reasons=[r for r in refused[0] if r.rule not in _TAKEN_BY_SOMEBODY])

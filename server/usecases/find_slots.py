@@ -1,0 +1,151 @@
+"""
+Owns answering "when is this free?", for any number of providers and days in a fixed number of queries.
+
+Leaves caching to whoever asks, and the wording of the answer to `web/shapes/availability`.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from server.domain.catalogue import Offer, Taken, ceil_second, question_for
+from server.domain.slots import Refusal, explain, find_starts
+from server.domain.zones import day_span
+from server.store.engine import Session
+from server.store.offers import load_offers
+from server.store.taken import load_taken
+
+_MARGIN = timedelta(days=3)
+"""A window may begin two dates earlier in another zone's calendar, one zone being a day ahead of the other."""
+_STRIDE_S = 31 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotQuery:
+    """Which starts are asked for; *first* and *last* are dates in *where*, both included."""
+
+    business: str
+    service: str
+    provider: str | None = None
+    location: str | None = None
+    first: date
+    last: date
+    where: ZoneInfo | None = None
+    """None: the zone of the (first) location."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """Free slots: `(start, end, slugs of the providers who are free)`, ordered, in seconds since the epoch."""
+
+    where: ZoneInfo
+    first: date
+    last: date
+    slots: Sequence[tuple[int, int, tuple[str, ...]]]
+    next_available: int | None
+    """The first free start from *first* on, beyond *last* if there is none before; None up to the horizon."""
+    capacity: int = 1
+    places: Mapping[int, int] = field(default_factory=dict)
+    """For a class: places left, by start; a start that is missing has all places left."""
+
+
+async def find_slots(session: Session, query: SlotQuery) -> Availability:
+    """
+    The free slots of a service, of one provider or of all who offer it.
+
+    Two queries; two more where the dates asked for hold nothing, to find the next free start.
+
+    Raises:
+        NotFound: Business, service, provider or location.
+    """
+    offers = await _offers(session, query, query.first, query.last)
+    if not offers:
+        where = query.where or ZoneInfo("UTC")
+        return Availability(where=where, first=query.first, last=query.last, slots=(), next_available=None)
+    where = query.where or offers[0].location.zone
+    window = day_span(where, query.first, query.last)
+    taken = await load_taken(session, offers, window)
+    slots = free_slots(offers, taken, window, now=session.now)
+    if slots:
+        next_available: int | None = slots[0][0]
+    else:
+        next_available = await _next_start(session, query, offers, after=window[1])
+    return Availability(
+        where=where,
+        first=query.first,
+        last=query.last,
+        slots=slots,
+        next_available=next_available,
+        capacity=offers[0].service.capacity,
+        places=_places(taken),
+    )
+
+
+def free_slots(
+    offers: Sequence[Offer], taken: Taken, window: tuple[int, int], *, now: datetime
+) -> list[tuple[int, int, tuple[str, ...]]]:
+    """The union over *offers*: for each start and end, who is free."""
+    who: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+    for offer in offers:
+        slug, duration = offer.provider.slug, offer.service.duration_s
+        for start in find_starts(question_for(offer, taken, window=window, now=now)):
+            free = who[start, start + duration]
+            if slug not in free:
+                free.append(slug)
+    return [(start, end, tuple(slugs)) for (start, end), slugs in sorted(who.items())]
+
+
+async def _next_start(session: Session, query: SlotQuery, offers: Sequence[Offer], *, after: int) -> int | None:
+    """The first free start from *after* on: everything up to the horizon is read once, then walked by month."""
+    begin = max(after, ceil_second(session.now))
+    end = ceil_second(session.now) + offers[0].service.horizon_s + 1
+    if begin >= end:
+        return None
+    first, last = (datetime.fromtimestamp(moment, offers[0].location.zone).date() for moment in (begin, end))
+    offers = await _offers(session, query, first, last)
+    if not offers:
+        return None
+    taken = await load_taken(session, offers, (begin, end))
+    for low in range(begin, end, _STRIDE_S):
+        slots = free_slots(offers, taken, (low, min(low + _STRIDE_S, end)), now=session.now)
+        if slots:
+            return slots[0][0]
+    return None
+
+
+async def explain_start(session: Session, query: SlotQuery, start: datetime) -> list[tuple[Offer, list[Refusal]]]:
+    """
+    For each provider and location, which rules refuse *start*, and why; an empty list means that it is free.
+
+    Raises:
+        NotFound: Business, service, provider or location.
+    """
+    offers = await _offers(session, query, start.date(), start.date())
+    if not offers:
+        return []
+    moment = int(start.timestamp())
+    window = (moment, moment + 1)
+    taken = await load_taken(session, offers, window)
+    return [(offer, explain(question_for(offer, taken, window=window, now=session.now), moment)) for offer in offers]
+
+
+async def _offers(session: Session, query: SlotQuery, first: date, last: date) -> list[Offer]:
+    return await load_offers(
+        session,
+        query.business,
+        query.service,
+        provider=query.provider,
+        location=query.location,
+        first=first - _MARGIN,
+        last=last + _MARGIN,
+    )
+
+
+def _places(taken: Taken) -> dict[int, int]:
+    places: dict[int, int] = {}
+    for classes in taken.classes.values():
+        for start, left in classes.items():
+            places[start] = max(left, places.get(start, 0))
+    return places

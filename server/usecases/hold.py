@@ -1,0 +1,109 @@
+"""
+Owns keeping a time for a customer for a few minutes, and letting it go.
+
+Leaves turning it into an appointment to `book`.
+"""
+
+from datetime import timedelta
+
+from server.domain.appointment import Held, SlotChoice
+from server.domain.catalogue import Offer
+from server.domain.errors import NotFound, SlotTaken
+from server.domain.lifecycle import Actor, Status
+from server.store.booking import find_class, insert_hold
+from server.store.engine import Session
+from server.store.holds import end_hold, find_hold, let_go_of_class
+from server.tokens import new_token, token_hash
+from server.usecases.book import new_appointment
+from server.usecases.claiming import choose, likeliest_first, locks_for, offers_for, with_alternatives
+from server.usecases.core import Core
+from server.usecases.once import Once, Replay
+
+
+async def hold(core: Core, choice: SlotChoice, once: Once[Held]) -> Held | Replay:
+    """
+    Keeps the time of *choice*, for as long as the settings say.
+
+    Raises:
+        NotFound, NotOffered, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
+    """
+    start = int(choice.start.timestamp())
+    async with core.database.reading() as session:
+        offers = await offers_for(session, choice)
+        groups = await likeliest_first(session, offers, start)
+    for group in groups:
+
+        async def work(session: Session, group: list[Offer] = group) -> tuple[Held, Offer]:
+            return await _hold_one(core, session, group, start, once)
+
+        try:
+            result = await once.run(
+                core.database, core.vault, offers[0].business_id, work, locks=locks_for(group, start)
+            )
+        except SlotTaken:
+            continue
+        if isinstance(result, Replay):
+            return result
+        held, offer = result
+        shared = bool(offer.needs)
+        await core.changes.announce(choice.business, None if shared else [offer.provider.slug], held.start)
+        return held
+    raise await with_alternatives(core.database, choice, offers)
+
+
+async def _hold_one(
+    core: Core, session: Session, offers: list[Offer], start: int, once: Once[Held]
+) -> tuple[Held, Offer]:
+    chosen = await choose(session, offers, start)
+    offer = chosen.offer
+    new = new_appointment(chosen, start, uid=None, status=Status.HELD)
+    seat = await find_class(session, offer, new.start) if chosen.joins else None
+    if seat is not None:
+        new = new_appointment(chosen, start, uid=seat.uid, status=seat.status)
+    token = new_token()
+    expires_at = session.now + timedelta(seconds=core.booking.hold_s)
+    held = Held(
+        token=token,
+        expires_at=expires_at,
+        start=new.start,
+        end=new.end,
+        provider=offer.provider.slug,
+        location=offer.location.slug,
+    )
+    written = await insert_hold(
+        session,
+        new,
+        seat=seat,
+        actor=Actor.CUSTOMER,
+        token_hash=token_hash(token),
+        expires_at=expires_at,
+        memo=once.memo(core.vault, held),
+        now=session.now,
+    )
+    if written.id is None or written.claimed < len(chosen.resources):
+        raise SlotTaken
+    once.check(written.remembered)
+    return held, offer
+
+
+async def release(core: Core, token: str) -> None:
+    """
+    Lets go of a hold.
+
+    Raises:
+        NotFound: There is none with this token, or it is over.
+    """
+    async with core.database.reading() as session:
+        found = await find_hold(session, token_hash(token))
+    if found is None:
+        raise NotFound(what="hold")
+
+    async def work(session: Session) -> bool:
+        ended = await end_hold(session, found)
+        if ended and found.appointment_id is not None:
+            await let_go_of_class(session, found.business_id, found.appointment_id)
+        return ended
+
+    if not await core.database.transact(work):
+        raise NotFound(what="hold")
+    await core.changes.announce(found.business, None, found.start)

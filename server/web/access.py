@@ -1,0 +1,70 @@
+"""
+Owns who may call what: the four kinds of routes, and finding out who is asking.
+
+Leaves how often they may ask to `limits`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from server.domain.errors import BookingError
+
+
+class Who(StrEnum):
+    """Who may call a route. Every route declares one."""
+
+    PUBLIC = "public"
+    """Anybody: what a widget shows and does."""
+    TOKEN = "token"  # noqa: S105  # a kind of route, not a secret
+    """Whoever holds the manage or hold token in the path."""
+    READ = "read"
+    """An API key of this business with the scope `read`."""
+    BOOK = "book"
+    """An API key of this business with the scope `book`."""
+    MANAGE = "manage"
+    """An API key of this business with the scope `manage`."""
+
+
+KEY_SCOPES = frozenset({Who.READ, Who.BOOK, Who.MANAGE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is asking."""
+
+    address: str
+    """The client's own IP address, behind the proxies that the settings trust."""
+    business: str = ""
+    """Of the API key."""
+    business_id: int = 0
+    key_id: int = 0
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """For the audit log and idempotency records. The public is one caller: its keys are random and its address
+        changes between a request and its retry."""
+        return f"key:{self.key_id}" if self.key_id else "public"
+
+    def may(self, who: Who) -> bool:
+        """Whether a key's scopes suffice; `manage` includes the others."""
+        return who not in KEY_SCOPES or who in self.scopes or Who.MANAGE in self.scopes
+
+
+@dataclass(eq=False)
+class Unauthenticated(BookingError):
+    """This needs an API key: Authorization: Bearer bk_..."""
+
+
+@dataclass(eq=False)
+class Forbidden(BookingError):
+    """This API key does not have the scope for that."""
+
+    scope: str
+
+
+@dataclass(eq=False)
+class TooManyRequests(BookingError):
+    """Too many requests; wait a moment."""
+
+    retry_after_s: int

@@ -1,0 +1,28 @@
+"""
+Owns booking over HTTP.
+
+Leaves what a customer does with a booking to `places`, what staff does to `managed_appointments`.
+"""
+
+from aiohttp import web
+
+from server.domain.appointment import Booked
+from server.domain.lifecycle import Actor
+from server.usecases.book import book
+from server.usecases.once import Once, Replay
+from server.web.answers import as_json, json_answer, replayed
+from server.web.keys import CALLER, CORE, SETTINGS
+from server.web.route import body_of, keyed
+from server.web.shapes.appointments import AppointmentAnswer, AppointmentOrder
+
+
+async def create_appointment(request: web.Request) -> web.Response:
+    """Books a time."""
+    base_url = request.app[SETTINGS].http.base_url
+    actor = Actor.PROVIDER if request[CALLER].key_id else Actor.CUSTOMER
+    order = body_of(request, AppointmentOrder).order(request.match_info["business"], actor)
+    once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
+    result = await book(request.app[CORE], order, once)
+    if isinstance(result, Replay):
+        return replayed(result)
+    return json_answer(AppointmentAnswer.of(result, base_url), status=201)

@@ -1,0 +1,90 @@
+"""
+Owns the answers to "when is this free?" and "why not?".
+
+Leaves computing them to `usecases/find_slots`, keeping them to the cache.
+"""
+
+from aiohttp import hdrs, web
+
+from server.usecases.find_slots import SlotQuery, explain_start, find_slots
+from server.web.answers import json_answer
+from server.web.keys import CACHE, CORE, SETTINGS
+from server.web.route import query_of
+from server.web.shapes.availability import (
+    AvailabilityQuery,
+    ExplainAnswer,
+    ExplainQuery,
+    Explanation,
+    RuleVerdict,
+    render_availability,
+)
+from server.domain.zones import zone
+
+
+async def get_availability(request: web.Request) -> web.Response:
+    """Free slots by day, from the cache where it is still true."""
+    business = request.match_info["business"]
+    asked = query_of(request, AvailabilityQuery)
+
+    async def compute() -> bytes:
+        async with request.app[CORE].database.reading() as session:
+            return render_availability(await find_slots(session, slot_query(business, asked)), _stream(request))
+
+    answer = await request.app[CACHE].get((business, asked), business, asked.provider, compute)
+    if answer.etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+        return web.Response(status=304, headers={hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: "no-cache"})
+    return web.Response(
+        body=answer.body,
+        content_type="application/json",
+        headers={hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: "no-cache"},
+    )
+
+
+async def explain_availability(request: web.Request) -> web.Response:
+    """Which rule refuses one start, and why."""
+    asked = query_of(request, ExplainQuery)
+    query = SlotQuery(
+        business=request.match_info["business"],
+        service=asked.service,
+        provider=asked.provider,
+        location=asked.location,
+        first=asked.start.date(),
+        last=asked.start.date(),
+    )
+    async with request.app[CORE].database.reading() as session:
+        candidates = await explain_start(session, query, asked.start)
+    return json_answer(
+        ExplainAnswer(
+            start=asked.start,
+            candidates=[
+                Explanation(
+                    provider=offer.provider.slug,
+                    location=offer.location.slug,
+                    offered=not refusals,
+                    refused_by=[RuleVerdict(rule=r.rule, detail=r.sentence) for r in refusals],
+                )
+                for offer, refusals in candidates
+            ],
+        )
+    )
+
+
+def slot_query(business: str, asked: AvailabilityQuery) -> SlotQuery:
+    """The question as the use-case takes it."""
+    return SlotQuery(
+        business=business,
+        service=asked.service,
+        provider=asked.provider,
+        location=asked.location,
+        first=asked.first,
+        last=asked.last,
+        where=zone(asked.tz) if asked.tz else None,
+    )
+
+
+def _stream(request: web.Request) -> str | None:
+    """Only over HTTP/2 may a page keep a stream open: over HTTP/1.1 the seventh tab would hang."""
+    if not request.app[SETTINGS].http.behind_http2:
+        return None
+    base_url = request.app[SETTINGS].http.base_url
+    return f"{base_url}{request.path}/stream?{request.query_string}"

@@ -1,0 +1,166 @@
+"""
+Owns the one mapping from errors to HTTP: RFC 9457 problems with a stable type, and nothing of our insides.
+
+Leaves raising them to everybody else.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from server.domain import errors
+from server.web.access import Forbidden, TooManyRequests, Unauthenticated
+
+log = logging.getLogger(__name__)
+
+
+class ProblemKind(NamedTuple):
+    """A problem's status, the slug of its type, and its title."""
+
+    status: int
+    slug: str
+    title: str
+
+
+@dataclass(eq=False)
+class InvalidRequest(errors.BookingError):
+    """The request is not valid."""
+
+    errors: Sequence[dict[str, str]]
+
+
+@dataclass(eq=False)
+class PreconditionRequired(errors.BookingError):
+    """Send If-Match with the version that you read."""
+
+
+KINDS: dict[type[BaseException], ProblemKind] = {
+    InvalidRequest: ProblemKind(422, "invalid-request", "The request is not valid"),
+    PreconditionRequired: ProblemKind(428, "precondition-required", "If-Match is missing"),
+    Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
+    Forbidden: ProblemKind(403, "forbidden", "This API key may not do that"),
+    TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
+    errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
+    errors.NotFound: ProblemKind(404, "not-found", "Not found"),
+    errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
+    errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
+    errors.HoldGone: ProblemKind(410, "hold-gone", "The hold is over"),
+    errors.PolicyClosed: ProblemKind(409, "policy-window-closed", "It is too late to change this online"),
+    errors.IllegalTransition: ProblemKind(409, "illegal-transition", "Not possible in this state"),
+    errors.LimitReached: ProblemKind(409, "customer-limit-reached", "No more appointments of this service"),
+    errors.IdempotencyMismatch: ProblemKind(422, "idempotency-key-reused", "The key was used for another request"),
+    errors.InFlight: ProblemKind(409, "request-in-flight", "The first request is still being answered"),
+    errors.StaleVersion: ProblemKind(412, "stale-version", "It was changed since you read it"),
+    errors.Conflict: ProblemKind(409, "conflict", "This does not fit with what is there"),
+    errors.Unavailable: ProblemKind(503, "temporarily-unavailable", "Temporarily unavailable"),
+}
+
+_OF_STATUS = {
+    400: ProblemKind(400, "bad-request", "Bad request"),
+    404: ProblemKind(404, "not-found", "Not found"),
+    405: ProblemKind(405, "method-not-allowed", "Method not allowed"),
+    408: ProblemKind(408, "too-slow", "The request took too long to arrive"),
+    413: ProblemKind(413, "too-large", "The request is too large"),
+    415: ProblemKind(415, "unsupported-media-type", "Send JSON"),
+}
+
+INTERNAL = ProblemKind(500, "internal-error", "Something went wrong on our side")
+CONTENT_TYPE = "application/problem+json"
+
+
+def _slots(
+    alternatives: Sequence[tuple[int, int, tuple[str, ...]]], where: ZoneInfo | None
+) -> list[dict[str, object]]:
+    return [
+        {
+            "start": datetime.fromtimestamp(start, where or UTC).isoformat(),
+            "end": datetime.fromtimestamp(end, where or UTC).isoformat(),
+            "providers": list(providers),
+        }
+        for start, end, providers in alternatives
+    ]
+
+
+_EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
+    InvalidRequest: lambda e: {"errors": list(e.errors)},
+    Forbidden: lambda e: {"scope": e.scope},
+    errors.UnknownZone: lambda e: {"errors": [{"pointer": "/timezone", "detail": str(e)}]},
+    errors.NotFound: lambda e: {"what": e.what},
+    errors.NotOffered: lambda e: {"reasons": [{"rule": rule, "detail": why} for rule, why in e.reasons]},
+    errors.SlotTaken: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
+    errors.PolicyClosed: lambda e: {
+        "closed_at": e.closed_at.isoformat(),
+        "fee": {"amount_minor": e.fee_minor, "currency": e.currency} if e.fee_minor else None,
+    },
+    errors.IllegalTransition: lambda e: {"appointment_status": e.status, "wanted": e.wanted},
+    errors.LimitReached: lambda e: {"limit": e.limit},
+    errors.StaleVersion: lambda e: {"current_version": e.current},
+    errors.Conflict: lambda e: {"detail": e.detail},
+}
+
+
+def problem(error: BaseException, request_id: str) -> web.Response:
+    """The answer to *error*; an unexpected one is logged whole and answered with nothing but its request id."""
+    if isinstance(error, web.HTTPException):
+        return _of_http_exception(error, request_id)
+    kind = KINDS.get(type(error))
+    if kind is None:
+        log.error("unexpected error in request %s", request_id, exc_info=error)
+        return _respond(INTERNAL, "If it happens again, tell us the request id.", {}, request_id)
+    headers = {}
+    if isinstance(error, errors.Unavailable | TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.InFlight):
+        headers["Retry-After"] = "1"
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="bookable"'
+    extras = _EXTRAS.get(type(error), lambda _: {})(error)
+    return _respond(kind, str(error), extras, request_id, headers)
+
+
+def _of_http_exception(error: web.HTTPException, request_id: str) -> web.Response:
+    kind = _OF_STATUS.get(error.status) or ProblemKind(error.status, "bad-request", error.reason)
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return _respond(kind, kind.title + ".", {}, request_id, headers)
+
+
+def _respond(
+    kind: ProblemKind,
+    detail: str,
+    extras: dict[str, object],
+    request_id: str,
+    headers: dict[str, str] | None = None,
+) -> web.Response:
+    body = {
+        "type": f"/problems/{kind.slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "request_id": request_id,
+        **extras,
+    }
+    return web.Response(
+        status=kind.status,
+        body=orjson.dumps(body),
+        content_type=CONTENT_TYPE,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """What pydantic found, as JSON pointers and sentences."""
+    return InvalidRequest(errors=[_detail(found) for found in error.errors(include_url=False, include_input=False)])
+
+
+def _detail(found: ErrorDetails) -> dict[str, str]:
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"])
+    message = found["msg"].removeprefix("Value error, ")
+    return {"pointer": pointer[:200], "detail": message[:300]}

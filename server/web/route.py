@@ -1,0 +1,183 @@
+"""
+Owns what a route declares, and the steps that every request takes before its handler.
+
+Leaves the URL table to `routes`. Routing, validation, access and OpenAPI are made from one declaration, so they agree.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import orjson
+from aiohttp import hdrs, web
+from pydantic import ValidationError
+
+from server.domain.errors import NotFound
+from server.store.api_keys import find_api_key
+from server.store.idempotency import KeyedRequest
+from server.tokens import token_hash
+from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Who
+from server.web.keys import BODY, CALLER, CORE, LIMITER, QUERY, RAW_BODY
+from server.web.problems import InvalidRequest, invalid
+from server.web.shapes.base import Shape
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+S = TypeVar("S", bound=Shape)
+
+_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
+_BEARER = "Bearer "
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method on one path: what it takes, who may call it, what it answers."""
+
+    method: str
+    path: str
+    handler: Handler
+    who: Who
+    summary: str
+    tag: str
+    query: type[Shape] | None = None
+    body: type[Shape] | None = None
+    body_optional: bool = False
+    answers: Mapping[int, type[Shape] | None] = field(default_factory=dict)
+    """Status to shape; None where there is no body, or one that is not JSON."""
+    idempotent: bool = False
+    """Takes an Idempotency-Key."""
+    media_type: str = "application/json"
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether a request may carry a body."""
+        return self.body is not None
+
+
+def as_handler(route: Route) -> Handler:
+    """The aiohttp handler of *route*: count, ask who it is, read, then call."""
+    limit = "read" if route.method in _READING else "write"
+    needs_key = route.who in KEY_SCOPES
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        limiter = request.app[LIMITER]
+        address = limiter.client_address(request)
+        caller = Caller(address=address)
+        if hdrs.AUTHORIZATION in request.headers:
+            caller = await _authenticate(request, caller)
+        elif needs_key:
+            raise Unauthenticated
+        if caller.key_id:
+            _check_scope(request, caller, route.who)
+            if not limiter.is_exempt(address):
+                await limiter.count("key", str(caller.key_id))
+        elif not limiter.is_exempt(address):
+            await limiter.count(limit, address)
+        request[CALLER] = caller
+        if route.query is not None:
+            request[QUERY] = _read_query(request, route.query)
+        elif request.query_string:
+            raise InvalidRequest(errors=[{"pointer": "", "detail": "This takes no query parameters."}])
+        if route.body is not None:
+            request[BODY] = await _read_body(request, route)
+        return await route.handler(request)
+
+    return handle
+
+
+async def _authenticate(request: web.Request, caller: Caller) -> Caller:
+    """
+    The caller with the rights of their API key.
+
+    Raises:
+        Unauthenticated: There is no such key, or it was revoked.
+    """
+    limiter = request.app[LIMITER]
+    await limiter.check_failures(caller.address)
+    header = request.headers[hdrs.AUTHORIZATION]
+    key = header[len(_BEARER) :].strip() if header.startswith(_BEARER) else ""
+    found = None
+    if 0 < len(key) <= _LONGEST_KEY:
+        async with request.app[CORE].database.reading() as session:
+            found = await find_api_key(session, token_hash(key))
+    if found is None:
+        await limiter.note_failure(caller.address)
+        raise Unauthenticated
+    return Caller(
+        address=caller.address,
+        business=found.business,
+        business_id=found.business_id,
+        key_id=found.id,
+        scopes=found.scopes,
+    )
+
+
+def _check_scope(request: web.Request, caller: Caller, who: Who) -> None:
+    business = request.match_info.get("business")
+    if who in KEY_SCOPES and business is not None and business != caller.business:
+        raise NotFound(what="business")  # the same as for one that does not exist
+    if not caller.may(who):
+        raise Forbidden(scope=who)
+
+
+def _read_query(request: web.Request, shape: type[Shape]) -> Shape:
+    query = request.query
+    values = {name: query[name] for name in query}
+    if len(values) != len(query):
+        raise InvalidRequest(errors=[{"pointer": "", "detail": "A query parameter is given twice."}])
+    try:
+        return shape.model_validate(values)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+async def _read_body(request: web.Request, route: Route) -> Shape:
+    shape = route.body
+    assert shape is not None
+    body = await request.read()
+    request[RAW_BODY] = body
+    if not body and route.body_optional:
+        body = b"{}"
+    elif request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def body_of(request: web.Request, shape: type[S]) -> S:
+    """The request's body, which the route declares as *shape*."""
+    body = request[BODY]
+    assert isinstance(body, shape)
+    return body
+
+
+def query_of(request: web.Request, shape: type[S]) -> S:
+    """The request's query, which the route declares as *shape*."""
+    query = request[QUERY]
+    assert isinstance(query, shape)
+    return query
+
+
+def keyed(request: web.Request) -> KeyedRequest | None:
+    """
+    The request with its Idempotency-Key, if it has one.
+
+    Raises:
+        InvalidRequest: The key is empty, too long or not printable ASCII.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        detail = "Idempotency-Key must be 1 to 200 printable ASCII characters."
+        raise InvalidRequest(errors=[{"pointer": "", "detail": detail}])
+    raw = request.get(RAW_BODY) or b"{}"
+    # The same JSON with other white space or order is the same request.
+    canonical = orjson.dumps(orjson.loads(raw), option=orjson.OPT_SORT_KEYS)
+    what = f"{request.method} {request.path}\n".encode()
+    return KeyedRequest(
+        caller=request[CALLER].name, key=key, request_hash=hashlib.sha256(what + canonical).digest()
+    )

@@ -1,0 +1,289 @@
+"""
+Owns the shapes of holds and appointments.
+
+Leaves what happens to them to the use-cases.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from server.domain.appointment import Appointment, Attendee, Booked, CustomerDetails, Held, Order, Place, SlotChoice
+from server.domain.lifecycle import Actor, Status
+from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Prose, Shape, Slug, Zone
+
+Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+Answers = Annotated[dict[Annotated[str, StringConstraints(max_length=63)], Prose], Field(max_length=30)]
+
+
+class HoldOrder(Shape):
+    """A time to keep for a few minutes."""
+
+    service: Slug
+    provider: Slug | None = None
+    location: Slug | None = None
+    start: Instant
+
+    def choice(self, business: str) -> SlotChoice:
+        """As the use-cases see it."""
+        return SlotChoice(
+            business=business,
+            service=self.service,
+            provider=self.provider,
+            location=self.location,
+            start=self.start,
+        )
+
+
+class HoldAnswer(Shape):
+    """A time that is kept."""
+
+    hold: Token
+    expires_at: datetime
+    start: datetime
+    end: datetime
+    provider: Slug
+    location: Slug
+
+    @classmethod
+    def of(cls, held: Held) -> "HoldAnswer":
+        """From the value."""
+        return cls(
+            hold=held.token,
+            expires_at=held.expires_at,
+            start=held.start,
+            end=held.end,
+            provider=held.provider,
+            location=held.location,
+        )
+
+
+class CustomerShape(Shape):
+    """Who books."""
+
+    name: Name
+    email: Email
+    phone: Phone | None = None
+    timezone: Zone
+    locale: Locale = "en"
+
+
+class AppointmentOrder(HoldOrder):
+    """A booking."""
+
+    customer: CustomerShape
+    answers: Answers = {}
+    hold: Token | None = None
+
+    def order(self, business: str, actor: Actor) -> Order:
+        """As the use-cases see it."""
+        customer = self.customer
+        return Order(
+            choice=self.choice(business),
+            customer=CustomerDetails(
+                name=customer.name,
+                email=customer.email,
+                phone=customer.phone or "",
+                timezone=customer.timezone,
+                locale=customer.locale,
+            ),
+            answers=self.answers,
+            hold=self.hold,
+            actor=actor,
+        )
+
+
+class AppointmentAnswer(Shape):
+    """A booking that is true, with the links that its customer needs."""
+
+    id: str
+    status: Status
+    start: datetime
+    end: datetime
+    timezone: Zone
+    provider: Slug
+    service: Slug
+    location: Slug
+    sequence: int
+    price_minor: int
+    currency: str
+    manage_token: Token
+    manage_url: str
+    ics_url: str
+
+    @classmethod
+    def of(cls, booked: Booked, base_url: str) -> "AppointmentAnswer":
+        """From the value; links are built from the configured address only."""
+        a = booked.appointment
+        return cls(
+            id=str(a.uid),
+            status=a.status,
+            start=a.start,
+            end=a.end,
+            timezone=a.timezone,
+            provider=a.provider,
+            service=a.service,
+            location=a.location,
+            sequence=a.sequence,
+            price_minor=a.price_minor,
+            currency=a.currency,
+            manage_token=booked.manage_token,
+            manage_url=f"{base_url}/manage/{booked.manage_token}",
+            ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
+        )
+
+
+class PolicyShape(Shape):
+    """Until when it can be changed, and what it costs afterwards."""
+
+    free_until: datetime
+    can_cancel: bool
+    can_reschedule: bool
+    late_fee_minor: int
+    currency: str
+
+
+class Named(Shape):
+    """A thing, by its slug and its name."""
+
+    slug: Slug
+    name: str
+
+
+class PlaceAnswer(Shape):
+    """An appointment as its customer sees it."""
+
+    id: str
+    status: Status
+    start: datetime
+    end: datetime
+    timezone: Zone
+    sequence: int
+    business: Named
+    service: Named
+    provider: Named
+    location: Named
+    price_minor: int
+    currency: str
+    customer: CustomerShape
+    answers: Answers
+    fee_minor: int
+    policy: PolicyShape
+
+
+class CancelOrder(Shape):
+    """Cancelling; `accept_fee` says yes to the fee that a late cancellation costs."""
+
+    reason: Line = ""
+    accept_fee: bool = False
+
+
+class RescheduleOrder(Shape):
+    """Moving to another time."""
+
+    start: Instant
+    provider: Slug | None = None
+    """Omitted: the same provider."""
+
+
+class DecisionOrder(Shape):
+    """Staff decides about an appointment."""
+
+    reason: Line = ""
+
+
+class ManagedAppointment(Shape):
+    """An appointment as the business sees it."""
+
+    id: str
+    status: Status
+    start: datetime
+    end: datetime
+    timezone: Zone
+    sequence: int
+    version: int
+    service: Slug
+    provider: Slug
+    location: Slug
+    capacity: int
+    seats_taken: int
+    price_minor: int
+    currency: str
+    attendees: list["AttendeeShape"]
+
+
+class AttendeeShape(Shape):
+    """A customer in an appointment."""
+
+    name: str
+    email: str
+    phone: str
+    timezone: str
+    locale: str
+    partstat: Literal["NEEDS-ACTION", "ACCEPTED", "DECLINED", "TENTATIVE"]
+    answers: Answers
+    cancelled_at: datetime | None
+    fee_minor: int
+
+    @classmethod
+    def of(cls, attendee: Attendee) -> "AttendeeShape":
+        """From the value, without the token's salt."""
+        return cls(
+            name=attendee.name,
+            email=attendee.email,
+            phone=attendee.phone,
+            timezone=attendee.timezone,
+            locale=attendee.locale,
+            partstat=attendee.partstat,  # type: ignore[arg-type]  # a CHECK holds the values
+            answers=dict(attendee.answers),
+            cancelled_at=attendee.cancelled_at,
+            fee_minor=attendee.fee_minor,
+        )
+
+
+def managed(appointment: Appointment, attendees: list[Attendee]) -> ManagedAppointment:
+    """An appointment and its attendees, for the business."""
+    a = appointment
+    return ManagedAppointment(
+        id=str(a.uid),
+        status=a.status,
+        start=a.start,
+        end=a.end,
+        timezone=a.timezone,
+        sequence=a.sequence,
+        version=a.version,
+        service=a.service,
+        provider=a.provider,
+        location=a.location,
+        capacity=a.capacity,
+        seats_taken=a.seats_taken,
+        price_minor=a.price_minor,
+        currency=a.currency,
+        attendees=[AttendeeShape.of(attendee) for attendee in attendees],
+    )
+
+
+def place_answer(place: Place, policy: PolicyShape) -> PlaceAnswer:
+    """A place, for the customer who has it."""
+    a, t = place.appointment, place.attendee
+    return PlaceAnswer(
+        id=str(a.uid),
+        status=Status.CANCELLED if t.cancelled_at else a.status,
+        start=a.start,
+        end=a.end,
+        timezone=a.timezone,
+        sequence=a.sequence,
+        business=Named(slug=a.business, name=a.business_name),
+        service=Named(slug=a.service, name=a.service_name),
+        provider=Named(slug=a.provider, name=a.provider_name),
+        location=Named(slug=a.location, name=a.location_name),
+        price_minor=a.price_minor,
+        currency=a.currency,
+        customer=CustomerShape.model_construct(
+            name=t.name, email=t.email, phone=t.phone or None, timezone=t.timezone, locale=t.locale
+        ),
+        answers=dict(t.answers),
+        fee_minor=t.fee_minor,
+        policy=policy,
+    )

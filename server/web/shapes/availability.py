@@ -1,0 +1,175 @@
+"""
+Owns the questions about free time, and their answers.
+
+Leaves computing them to `usecases/find_slots`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Self
+
+import orjson
+from pydantic import AfterValidator, Field, model_validator
+
+from server.domain.zones import stretches
+from server.usecases.find_slots import Availability
+from server.web.shapes.base import Instant, Shape, Slug, Zone
+
+MOST_DAYS = 62
+_DAY = 86_400
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:00" for minute in range(1440)]
+
+
+def _in_reach(day: date) -> date:
+    if not 2000 <= day.year < 2100:
+        raise ValueError("must be between the years 2000 and 2100")
+    return day
+
+
+Day = Annotated[date, AfterValidator(_in_reach)]
+
+
+class AvailabilityQuery(Shape):
+    """Which free times? `from` and `to` are dates in `tz`, both included."""
+
+    service: Slug
+    provider: Slug | None = None
+    """Omitted: whoever is free."""
+    location: Slug | None = None
+    first: Day = Field(alias="from")
+    last: Day = Field(alias="to")
+    tz: Zone | None = None
+    """Omitted: the location's zone."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.first <= self.last < self.first + timedelta(days=MOST_DAYS):
+            raise ValueError(f"`to` must not be before `from`, and at most {MOST_DAYS} days are answered")
+        return self
+
+
+class ExplainQuery(Shape):
+    """Why is this start (not) free?"""
+
+    service: Slug
+    provider: Slug | None = None
+    location: Slug | None = None
+    start: Instant
+
+
+class Slot(Shape):
+    """A start that can be booked now."""
+
+    start: datetime
+    end: datetime
+    providers: list[Slug]
+    places_left: int | None = None
+    """For a class."""
+
+
+class DaySlots(Shape):
+    """The slots of a date in the answer's time zone."""
+
+    date: date
+    slots: list[Slot]
+
+
+class AvailabilityAnswer(Shape):
+    """Free time, by day."""
+
+    timezone: Zone
+    days: list[DaySlots]
+    next_available: datetime | None
+    """The first free start from `from` on, beyond `to` if need be; null up to the service's horizon."""
+    stream: str | None = None
+    """Where changes are streamed, if the deployment can."""
+
+
+class RuleVerdict(Shape):
+    """A rule that refuses a start, and why."""
+
+    rule: str
+    detail: str
+
+
+class Explanation(Shape):
+    """What the rules say of one provider at one location."""
+
+    provider: Slug
+    location: Slug
+    offered: bool
+    refused_by: list[RuleVerdict]
+
+
+class ExplainAnswer(Shape):
+    """What the rules say of one start."""
+
+    start: datetime
+    candidates: list[Explanation]
+
+
+def render_days(availability: Availability) -> list[dict[str, object]]:
+    """
+    The days of an answer, with local times.
+
+    Times are put together from a table and the day's offset: a month has a thousand of them.
+    """
+    by_day: dict[int, list[dict[str, object]]] = {}
+    clock = _LocalClock(availability)
+    for start, end, providers in availability.slots:
+        day, text = clock.read(start)
+        slot: dict[str, object] = {"start": text, "end": clock.read(end)[1], "providers": providers}
+        if availability.capacity > 1:
+            slot["places_left"] = availability.places.get(start, availability.capacity)
+        by_day.setdefault(day, []).append(slot)
+    return [
+        {"date": day.isoformat(), "slots": by_day.get(_day_number(day), [])}
+        for day in _dates(availability.first, availability.last)
+    ]
+
+
+def render_availability(availability: Availability, stream: str | None) -> bytes:
+    """The answer as JSON."""
+    beyond = availability.next_available
+    answer: dict[str, object] = {
+        "timezone": availability.where.key,
+        "days": render_days(availability),
+        "next_available": datetime.fromtimestamp(beyond, availability.where).isoformat() if beyond else None,
+    }
+    if stream is not None:
+        answer["stream"] = stream
+    return orjson.dumps(answer)
+
+
+class _LocalClock:
+    """Reads moments that come in order as `(day number, RFC 3339)` in one zone."""
+
+    def __init__(self, availability: Availability) -> None:
+        slots = availability.slots
+        begin, end = (slots[0][0], slots[-1][1] + 2 * _DAY) if slots else (0, 1)
+        self._stretches = [(s.end, s.offset, _offset(s.offset)) for s in stretches(availability.where, begin, end)]
+        self._days: dict[int, str] = {}
+
+    def read(self, moment: int) -> tuple[int, str]:
+        for end, offset, text in self._stretches:
+            if moment < end:
+                day, second = divmod(moment + offset, _DAY)
+                name = self._days.get(day)
+                if name is None:
+                    name = self._days[day] = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
+                return day, name + _MINUTES[second // 60] + text
+        raise AssertionError("the stretches cover every slot")
+
+
+def _offset(seconds: int) -> str:
+    sign = "-" if seconds < 0 else "+"
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"{sign}{hours:02d}:{minutes:02d}"
+
+
+def _day_number(day: date) -> int:
+    return day.toordinal() - date(1970, 1, 1).toordinal()
+
+
+def _dates(first: date, last: date) -> Sequence[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -1,0 +1,102 @@
+"""
+Owns the kinds of values that requests and answers are made of, and what is refused at the edge.
+
+Leaves which of them a resource has to its neighbours.
+"""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated
+
+import phonenumbers
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, EmailStr, StringConstraints
+
+from server.domain.errors import UnknownZone
+from server.domain.zones import zone
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+
+
+class Shape(BaseModel):
+    """A body whose fields are all known; anything else is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=10_000)
+
+
+def _clean(text: str) -> str:
+    """Text for people: NFC, without control characters other than line breaks and tabs."""
+    if any(unicodedata.category(c) in {"Cs", "Cc"} and c not in "\n\r\t" for c in text):
+        raise ValueError("must not contain control characters")
+    return unicodedata.normalize("NFC", text)
+
+
+def _one_line(text: str) -> str:
+    if any(c in "\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029" for c in text):
+        raise ValueError("must be one line")
+    return text
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return zone(name).key
+    except UnknownZone as error:
+        raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
+
+
+def _in_reach(moment: datetime) -> datetime:
+    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
+        raise ValueError(f"must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    if moment.microsecond:
+        raise ValueError("must be a whole second")
+    return moment.astimezone(UTC)
+
+
+def _rfc3339(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be an RFC 3339 time with an offset, such as 2026-12-01T09:30:00+01:00")
+    return value
+
+
+def _dialable(number: str) -> str:
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        raise ValueError("must be a phone number with its country code, such as +4930123456") from error
+    if not phonenumbers.is_possible_number(parsed):
+        raise ValueError("must be a phone number that can exist")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=63)]
+"""Names a thing in URLs: lower-case letters, digits and single hyphens."""
+
+Line = Annotated[
+    str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_clean), AfterValidator(_one_line)
+]
+"""One line of text for people."""
+
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_clean),
+    AfterValidator(_one_line),
+]
+"""One line of text that is not empty."""
+
+Prose = Annotated[str, StringConstraints(max_length=5_000), AfterValidator(_clean)]
+"""Text for people, with line breaks."""
+
+Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+"""An IANA time zone."""
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_reach)]
+"""An RFC 3339 time with an offset, whole seconds."""
+
+Email = Annotated[EmailStr, StringConstraints(max_length=254, to_lower=True)]
+"""A mail address; compared without regard to case."""
+
+Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_dialable)]
+"""A phone number in E.164."""
+
+Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+"""A BCP 47 language tag."""

@@ -1,0 +1,181 @@
+"""
+Proves rows of section B that are about migrations: together, killed, on an old Postgres, equal to the models.
+
+Leaves the rest of that section to `tests/faults`.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from server.store.migrate import (
+    PAUSE_S,
+    DatabaseUnreachable,
+    UnknownRevision,
+    current_revision,
+    head_revision,
+    migrate,
+)
+from server.store.schema import metadata
+from server.store.urls import UnusableUrl, async_url
+from tests.services import PostgresServer
+
+HEAD = head_revision()
+
+
+@pytest.fixture
+def postgres_16(own_folder: Path) -> Iterator[PostgresServer]:
+    """The oldest Postgres at hand."""
+    server = PostgresServer(own_folder, version=16)
+    server.start()
+    server.embedded.create_database()
+    yield server
+    server.stop()
+
+
+async def test_B25_of_two_at_once_one_migrates_and_the_other_waits(empty_database_url: str) -> None:
+    results = await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
+
+    assert sorted(results, key=str) == sorted([(None, HEAD), (HEAD, HEAD)], key=str)
+    assert await current_revision(empty_database_url) == HEAD
+
+
+async def test_B25_killed_midway_leaves_the_old_schema(empty_database_url: str) -> None:
+    """A table of ours that is not committed yet makes the migration wait when it comes to the last of its tables."""
+    in_the_way = await asyncpg.connect(empty_database_url)
+    transaction = in_the_way.transaction()
+    await transaction.start()
+    await in_the_way.execute(f"CREATE TABLE {metadata.sorted_tables[-1].name} ()")
+
+    migrating = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "server.cli.main", "migrate",
+        env={**os.environ, "BOOKABLE_DATABASE_URL": empty_database_url},
+    )  # fmt: skip
+    await _until_one_waits(in_the_way)
+    migrating.kill()
+    await migrating.wait()
+    await transaction.rollback()
+    await _until_alone(in_the_way)
+
+    assert await in_the_way.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    assert await current_revision(empty_database_url) is None
+    assert await migrate(empty_database_url) == (None, HEAD)
+    await in_the_way.close()
+
+
+async def test_a_second_migration_has_nothing_to_do(empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+
+    assert await migrate(empty_database_url) == (HEAD, HEAD)
+
+
+async def test_the_migrations_make_what_the_models_say(own_database_url: str) -> None:
+    engine = create_async_engine(async_url(own_database_url))
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(_differences)
+    await engine.dispose()
+
+    assert differences == []
+
+
+async def test_the_oldest_postgres_gets_the_same_schema(postgres_16: PostgresServer) -> None:
+    assert await migrate(postgres_16.url) == (None, HEAD)
+
+    engine = create_async_engine(async_url(postgres_16.url))
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(_differences)
+    await engine.dispose()
+    assert differences == []
+
+
+async def test_a_database_that_is_still_starting_is_waited_for(own_folder: Path) -> None:
+    server = PostgresServer(own_folder)
+    server.start()
+    server.embedded.create_database()
+    server.stop()
+    migrating = asyncio.create_task(migrate(server.url, wait_s=20))
+
+    await asyncio.sleep(2 * PAUSE_S)  # it has tried, and found nobody
+    await asyncio.to_thread(server.start)
+
+    assert await migrating == (None, HEAD)
+    server.stop()
+
+
+async def test_a_database_that_is_not_there_is_told_in_one_line() -> None:
+    with pytest.raises(DatabaseUnreachable, match=r"^the database cannot be reached: .*Connect call failed"):
+        await migrate("postgresql://postgres@127.0.0.1:1/bookable", wait_s=0)
+
+
+async def test_a_wrong_database_name_is_not_waited_for(empty_database_url: str) -> None:
+    wrong = empty_database_url.replace("/empty_", "/nowhere_", 1)
+
+    with pytest.raises(DatabaseUnreachable, match="does not exist"):
+        await asyncio.wait_for(migrate(wrong, wait_s=60), timeout=10)
+
+
+async def test_a_database_of_a_newer_bookable_is_left_alone(own_database_url: str) -> None:
+    engine = create_async_engine(async_url(own_database_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'fromthefuture'"))
+    await engine.dispose()
+
+    with pytest.raises(UnknownRevision, match="newer Bookable"):
+        await migrate(own_database_url)
+
+    assert await current_revision(own_database_url) == "fromthefuture"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://root:hunter2@host/name",
+        "postgresql://root:hunter2@host",
+        "postgresql://root:hunter2@host/name?options=-csearch_path%3Dx",
+        "hunter2",
+        "postgresql://root:hunter2@host:port/name",
+    ],
+)
+def test_an_unusable_address_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(UnusableUrl) as refusal:
+        async_url(url)
+
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_libpq_words_become_those_of_asyncpg() -> None:
+    url = async_url("postgres://bookable@/name?host=/run/postgres&sslmode=require")
+
+    assert url.drivername == "postgresql+asyncpg"
+    assert url.query == {"host": "/run/postgres", "ssl": "require"}
+
+
+def _differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def _until_one_waits(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    async with asyncio.timeout(20):
+        while not await connection.fetchval(waiting):
+            await asyncio.sleep(0.02)
+
+
+async def _until_alone(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    others = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    """
+    async with asyncio.timeout(20):
+        while await connection.fetchval(others):
+            await asyncio.sleep(0.02)
