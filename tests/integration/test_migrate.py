@@ -7,7 +7,7 @@ Leaves the rest of that section to `tests/faults`.
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from server.store.locks import key_of
 from server.store.migrate import (
     PAUSE_S,
     DatabaseUnreachable,
@@ -31,6 +32,12 @@ from tests.services import PostgresServer
 
 HEAD = head_revision()
 
+MIGRATING = f"""
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE datname = current_database() AND locktype = 'advisory' AND granted
+    AND (classid::bigint << 32) + objid::bigint = {key_of("migrations")}
+"""
+
 
 @pytest.fixture
 def postgres_16(own_folder: Path) -> Iterator[PostgresServer]:
@@ -42,34 +49,44 @@ def postgres_16(own_folder: Path) -> Iterator[PostgresServer]:
     server.stop()
 
 
-async def test_B25_of_two_at_once_one_migrates_and_the_other_waits(empty_database_url: str) -> None:
+@pytest.fixture
+async def connections(empty_database_url: str) -> AsyncIterator[list[asyncpg.Connection]]:
+    """Two connections to the database that is being migrated."""
+    found = [await asyncpg.connect(empty_database_url) for _ in range(2)]
+    yield found
+    for connection in found:
+        await connection.close()
+
+
+async def test_B25_of_two_at_once_one_migrates_and_the_other_waits(empty_database_url: str) -> None:  # noqa: N802
     results = await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
 
     assert sorted(results, key=str) == sorted([(None, HEAD), (HEAD, HEAD)], key=str)
     assert await current_revision(empty_database_url) == HEAD
 
 
-async def test_B25_killed_midway_leaves_the_old_schema(empty_database_url: str) -> None:
-    """A table of ours that is not committed yet makes the migration wait when it comes to the last of its tables."""
-    in_the_way = await asyncpg.connect(empty_database_url)
-    transaction = in_the_way.transaction()
-    await transaction.start()
-    await in_the_way.execute(f"CREATE TABLE {metadata.sorted_tables[-1].name} ()")
+async def test_B25_killed_midway_leaves_the_old_schema(  # noqa: N802
+    empty_database_url: str, connections: list[asyncpg.Connection]
+) -> None:
+    """A table of ours that is not committed yet makes the migration wait when it comes to its own of that name."""
+    onlooker, other = connections
+    in_the_way = other.transaction()
+    await in_the_way.start()
+    await other.execute(f"CREATE TABLE {metadata.sorted_tables[-1].name} ()")
 
     migrating = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "server.cli.main", "migrate",
+        sys.executable, "-P", "-m", "server.cli.main", "migrate",
         env={**os.environ, "BOOKABLE_DATABASE_URL": empty_database_url},
     )  # fmt: skip
-    await _until_one_waits(in_the_way)
+    await _until(onlooker, f"SELECT EXISTS (SELECT {MIGRATING} AND wait_event_type = 'Lock')")
     migrating.kill()
     await migrating.wait()
-    await transaction.rollback()
-    await _until_alone(in_the_way)
+    await in_the_way.rollback()
+    await _until(onlooker, f"SELECT NOT EXISTS (SELECT {MIGRATING})")
 
-    assert await in_the_way.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    assert await onlooker.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
     assert await current_revision(empty_database_url) is None
     assert await migrate(empty_database_url) == (None, HEAD)
-    await in_the_way.close()
 
 
 async def test_a_second_migration_has_nothing_to_do(empty_database_url: str) -> None:
@@ -164,18 +181,7 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
-async def _until_one_waits(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+async def _until(connection: asyncpg.Connection, fact: str) -> None:
     async with asyncio.timeout(20):
-        while not await connection.fetchval(waiting):
-            await asyncio.sleep(0.02)
-
-
-async def _until_alone(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    others = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-    """
-    async with asyncio.timeout(20):
-        while await connection.fetchval(others):
+        while not await connection.fetchval(fact):  # noqa: ASYNC110  # it is in another process
             await asyncio.sleep(0.02)
