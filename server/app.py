@@ -21,7 +21,7 @@ from server.store.engine import Database
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
-from server.web.keys import CACHE, CORE, LIMITER, LINK, LISTENERS, SETTINGS
+from server.web.keys import CACHE, CORE, LIMITER, LINK, LISTENERS, SETTINGS, STREAMS
 from server.web.limits import Limiter
 from server.web.routes import add_routes
 from server.web.trace import surround
@@ -33,12 +33,15 @@ def build_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[LIMITER] = Limiter(settings)
     app[ORIGINS] = {}
+    streams: set[tuple[web.Request, str]] = set()
+    app[STREAMS] = streams
     link = RedisLink(settings.redis)
     app[LINK] = link
     app[LISTENERS] = Listeners(settings.redis.url)
     app[CACHE] = AvailabilityCache(Versions(link), settings.cache)
     app.cleanup_ctx.append(_core)
     app.cleanup_ctx.append(_listening)
+    app.on_shutdown.append(_end_streams)
     add_routes(app)
     return app
 
@@ -59,6 +62,13 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Open streams would keep the process waiting; their clients come back to another one."""
+    for request, _ in list(app[STREAMS]):
+        if request.transport is not None:
+            request.transport.close()
 
 
 def run_web(settings: Settings) -> None:

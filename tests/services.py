@@ -28,8 +28,13 @@ RUN_FOLDER = "BOOKABLE_TEST_RUN"
 """Environment variable by which the workers of pytest-xdist find the servers of their controller."""
 
 TEMPLATE = "bookable_template"
-STRATEGY = "WAL_LOG"
+STRATEGY = "FILE_COPY"
+"""Half the time of WAL_LOG (8 ms against 15): its two checkpoints are cheap without fsync."""
+
 REDIS_DATABASES = 64
+
+MEMORY = Path("/dev/shm")
+MUCH_MEMORY = 2 * 1024**3
 
 AT_ONCE = ((signal.SIGQUIT, 5),)
 """Nobody reads the data of a finished test again."""
@@ -206,7 +211,12 @@ def in_thread(work: Coroutine[Any, Any, T]) -> T:
 
 
 def short_folder() -> Path:
-    """A temporary folder whose path leaves room for a socket's name, and which the Postgres user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="bk-"))
+    """
+    A temporary folder whose path leaves room for a socket's name, and which the Postgres user may enter.
+
+    In memory if there is room: cloning the template makes 440 files, which took 230 ms on a disk and 8 ms there.
+    """
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MUCH_MEMORY
+    folder = Path(tempfile.mkdtemp(prefix="bk-", dir=MEMORY if roomy else None))
     folder.chmod(0o711)
     return folder

@@ -110,6 +110,11 @@ class Place:
 
     appointment: Appointment
     attendee: Attendee
+    business_email: str
+    address: str
+    """Of the location."""
+    created_at: datetime
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,8 @@ from server.store.migrate import migrate
 log = logging.getLogger("bookable.stack")
 
 READY_WITHIN_S = 60
-STOP: Ladder = ((signal.SIGTERM, 10),)
+STOP: Ladder = ((signal.SIGTERM, 15),)
+"""Longer than the 10 s that a web process gives to running requests."""
 
 
 async def _nothing_else(database_url: str) -> None:

@@ -106,6 +106,19 @@ _OUTCOME = """
 SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
   FROM appointment"""
 
+_MOVED_ATTENDEE = """
+, attendee AS (
+    UPDATE attendees t SET appointment_id = appointment.id FROM appointment
+     WHERE t.business_id = appointment.business_id AND t.id = :attendee_id
+    RETURNING t.id
+), dropped AS (
+    UPDATE reminders r SET status = 'dropped'
+     WHERE r.business_id = :business_id AND r.attendee_id = :attendee_id AND r.status = 'planned'
+)"""
+_MOVED = _MOVED_ATTENDEE + _LOGGED + _REMINDED + _TOLD + _REMEMBERED + _OUTCOME
+_MOVE_TO_NEW = Statement(_NEW_APPOINTMENT + _CLAIM + _MOVED)
+_MOVE_TO_CLASS = Statement(_TAKE_SEAT + _MOVED)
+
 _BOOKED = _ATTENDEE + _LOGGED + _REMINDED + _TOLD + _REMEMBERED + _OUTCOME
 _BOOK = Statement(_NEW_APPOINTMENT + _CLAIM + _BOOKED)
 _JOIN = Statement(_TAKE_SEAT + _BOOKED)
@@ -246,6 +259,33 @@ async def insert_booking(
         "appointment_id": seat.appointment_id if seat else None,
     }
     return _written(await session.first(*(_JOIN if seat else _BOOK).bind(values)))
+
+
+async def move_attendee(
+    session: Session,
+    new: NewAppointment,
+    attendee_id: int,
+    *,
+    seat: Seat | None,
+    reminders: Sequence[PlannedReminder],
+    fact: Fact,
+    memo: Memo | None,
+    now: datetime,
+) -> Written:
+    """Writes an attendee's move to a new appointment, or to a place in the class *seat*."""
+    values = {
+        **new.values(),
+        **reminder_values(reminders),
+        **memo_values(memo),
+        **log_values(fact.actor, now, from_status=seat.status if seat else None, reason=fact.reason),
+        "kind": fact.kind,
+        "payload": fact.payload(),
+        "seats": 1,
+        "expires_at": None,
+        "appointment_id": seat.appointment_id if seat else None,
+        "attendee_id": attendee_id,
+    }
+    return _written(await session.first(*(_MOVE_TO_CLASS if seat else _MOVE_TO_NEW).bind(values)))
 
 
 async def insert_hold(

@@ -15,9 +15,7 @@ SELECT b.allowed_origins FROM businesses b
 
 async def origins_of_business(session: Session, business: str) -> frozenset[str]:
     """The origins that *business* lists; none for one that does not exist."""
-    return frozenset(
-        await session.value("SELECT allowed_origins FROM businesses WHERE slug = $1", business) or ()
-    )
+    return frozenset(await session.value("SELECT allowed_origins FROM businesses WHERE slug = $1", business) or ())
 
 
 async def origins_of_token(session: Session, token_hash: bytes) -> frozenset[str]:

@@ -57,7 +57,7 @@ async def book(core: Core, order: Order, once: Once[Booked]) -> Booked | Replay:
     for group in groups:
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:
-            return await _book_one(core, session, order, group, start, hold, once)
+            return await _book_one(core, session, order, group, hold=hold, once=once)
 
         try:
             result = await once.run(
@@ -88,15 +88,10 @@ def _fits(hold: Hold, order: Order) -> bool:
 
 
 async def _book_one(
-    core: Core,
-    session: Session,
-    order: Order,
-    offers: list[Offer],
-    start: int,
-    hold: Hold | None,
-    once: Once[Booked],
+    core: Core, session: Session, order: Order, offers: list[Offer], *, hold: Hold | None, once: Once[Booked]
 ) -> Booked:
     """Under the locks: the hold gives way, the rules are asked, everything is written at once."""
+    start = int(order.choice.start.timestamp())
     as_of = None
     if hold is not None and await end_hold(session, hold) and hold.expires_at > session.now:
         as_of = hold.created_at

@@ -5,16 +5,17 @@ Leaves the statements that write to `store/booking`.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from server.domain.appointment import SlotChoice
+from server.domain.appointment import Appointment, SlotChoice
 from server.domain.catalogue import Offer, Taken, question_for
 from server.domain.claims import Claim, pick_resources
 from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken
 from server.domain.rules import Question
 from server.domain.slots import Refusal, explain
-from server.domain.zones import day_span, local_date
+from server.domain.zones import day_span, local_date, zone
 from server.store.engine import Database, Session
 from server.store.locks import in_order, key_of, keys_for
 from server.store.offers import load_offers
@@ -102,6 +103,7 @@ async def choose(
     *,
     customer_remaining: int | None = None,
     as_of: datetime | None = None,
+    moving: Appointment | None = None,
 ) -> Choice:
     """
     The first of *offers* that can be had at *start*, the one with the fewest bookings that day first.
@@ -110,6 +112,7 @@ async def choose(
 
     Args:
         as_of: When the customer took a hold on this time: notice counts from then.
+        moving: The appointment that gives up its own time in this transaction: it does not count as booked.
 
     Raises:
         SlotTaken: It would be offered, were it not for others.
@@ -118,6 +121,8 @@ async def choose(
     """
     several = len({offer.provider.id for offer in offers}) > 1
     taken = await load_taken(session, offers, (start, start + 1), count_days=several, sweep=True)
+    if moving is not None:
+        taken = without(taken, moving)
     refused: list[list[Refusal]] = []
     for offer in fairest_first(offers, taken, start) if several else offers:
         refusals = explain(_question(offer, taken, start, as_of or session.now, customer_remaining), start)
@@ -143,6 +148,16 @@ def fairest_first(offers: Sequence[Offer], taken: Taken, start: int) -> list[Off
         return booked, (turn[offer.provider.id] - day.toordinal()) % len(everyone)
 
     return sorted(offers, key=rank)
+
+
+def without(taken: Taken, moving: Appointment) -> Taken:
+    """*taken* as it would be without *moving*, whose claims are gone already."""
+    day = local_date(zone(moving.timezone), int(moving.start.timestamp()))
+    days = taken.booked_on.get(moving.provider_id, {})
+    if day not in days:
+        return taken
+    counted = {**taken.booked_on, moving.provider_id: {**days, day: days[day] - 1}}
+    return replace(taken, booked_on=counted)
 
 
 async def with_alternatives(database: Database, choice: SlotChoice, offers: Sequence[Offer]) -> SlotTaken:

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from server.usecases.once import Replay
 from server.web.shapes.base import Shape
 
-PRIVATE = {hdrs.CACHE_CONTROL: "no-store"}
+PRIVATE: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
 
 
 def as_json(shape: Shape) -> bytes:
@@ -19,9 +19,7 @@ def as_json(shape: Shape) -> bytes:
     return shape.model_dump_json(by_alias=True).encode()
 
 
-def json_answer(
-    shape: Shape, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> web.Response:
+def json_answer(shape: Shape, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer that nobody but the caller should keep."""
     return raw_answer(as_json(shape), status=status, headers=headers)
 

@@ -21,6 +21,7 @@ CACHE = web.AppKey("availability cache", AvailabilityCache)
 LINK = web.AppKey("redis link", RedisLink)
 LISTENERS = web.AppKey("listeners", Listeners)
 LIMITER = web.AppKey("limiter", Limiter)
+STREAMS = web.AppKey("open streams", set[tuple[web.Request, str]])
 
 CALLER = web.RequestKey("caller", Caller)
 BODY = web.RequestKey("body", Shape)

@@ -76,9 +76,7 @@ INTERNAL = ProblemKind(500, "internal-error", "Something went wrong on our side"
 CONTENT_TYPE = "application/problem+json"
 
 
-def _slots(
-    alternatives: Sequence[tuple[int, int, tuple[str, ...]]], where: ZoneInfo | None
-) -> list[dict[str, object]]:
+def _slots(alternatives: Sequence[tuple[int, int, tuple[str, ...]]], where: ZoneInfo | None) -> list[dict[str, object]]:
     return [
         {
             "start": datetime.fromtimestamp(start, where or UTC).isoformat(),

@@ -6,7 +6,7 @@ Leaves the URL table to `routes`. Routing, validation, access and OpenAPI are ma
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
 import orjson
@@ -30,16 +30,17 @@ _BEARER = "Bearer "
 _LONGEST_KEY = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """One method on one path: what it takes, who may call it, what it answers."""
 
     method: str
     path: str
-    handler: Handler
     who: Who
-    summary: str
+    handler: Handler
     tag: str
+    summary: str
+    _: KW_ONLY
     query: type[Shape] | None = None
     body: type[Shape] | None = None
     body_optional: bool = False
@@ -178,6 +179,4 @@ def keyed(request: web.Request) -> KeyedRequest | None:
     # The same JSON with other white space or order is the same request.
     canonical = orjson.dumps(orjson.loads(raw), option=orjson.OPT_SORT_KEYS)
     what = f"{request.method} {request.path}\n".encode()
-    return KeyedRequest(
-        caller=request[CALLER].name, key=key, request_hash=hashlib.sha256(what + canonical).digest()
-    )
+    return KeyedRequest(caller=request[CALLER].name, key=key, request_hash=hashlib.sha256(what + canonical).digest())

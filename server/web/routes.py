@@ -4,108 +4,99 @@ Owns the URL table: every path on one page, with who may call it.
 Leaves what a declaration means to `route`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
-from server.web import health
+from server.domain.lifecycle import Step
+from server.web import health, stream
 from server.web.access import Who
-from server.web.api import appointments, availability, holds
+from server.web.api import appointments, availability, decisions, holds, places
 from server.web.cors import preflight
 from server.web.route import Route, as_handler
-from server.web.shapes.appointments import AppointmentAnswer, AppointmentOrder, HoldAnswer, HoldOrder
+from server.web.shapes.appointments import (
+    AppointmentAnswer,
+    AppointmentOrder,
+    CancelAnswer,
+    CancelOrder,
+    DecisionOrder,
+    HoldAnswer,
+    HoldOrder,
+    MoveAnswer,
+    PlaceAnswer,
+    RescheduleOrder,
+)
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery
 from server.web.shapes.health import Readiness
 
 BUSINESS = "/v1/businesses/{business}"
 
+APPOINTMENT = f"{BUSINESS}/appointments/{{id}}"
+PLACE = "/v1/appointments/{manage_token}"
+
+DECISION: Mapping[str, Any] = {
+    "body": DecisionOrder,
+    "body_optional": True,
+    "answers": {200: MoveAnswer},
+    "idempotent": True,
+}
+
+# fmt: off
 ROUTES: Sequence[Route] = (
-    Route(
-        method="GET",
-        path=f"{BUSINESS}/availability",
-        handler=availability.get_availability,
-        who=Who.PUBLIC,
-        tag="Availability",
-        summary="Free slots by day",
-        query=AvailabilityQuery,
-        answers={200: AvailabilityAnswer, 304: None},
-    ),
-    Route(
-        method="GET",
-        path=f"{BUSINESS}/availability/explain",
-        handler=availability.explain_availability,
-        who=Who.MANAGE,
-        tag="Availability",
-        summary="Which rule refuses a start, and why",
-        query=ExplainQuery,
-        answers={200: ExplainAnswer},
-    ),
-    Route(
-        method="POST",
-        path=f"{BUSINESS}/holds",
-        handler=holds.create_hold,
-        who=Who.PUBLIC,
-        tag="Booking",
-        summary="Keep a time for a few minutes",
-        body=HoldOrder,
-        answers={201: HoldAnswer},
-        idempotent=True,
-    ),
-    Route(
-        method="DELETE",
-        path="/v1/holds/{hold}",
-        handler=holds.delete_hold,
-        who=Who.TOKEN,
-        tag="Booking",
-        summary="Let go of a hold",
-        answers={204: None},
-    ),
-    Route(
-        method="POST",
-        path=f"{BUSINESS}/appointments",
-        handler=appointments.create_appointment,
-        who=Who.PUBLIC,
-        tag="Booking",
-        summary="Book a time",
-        body=AppointmentOrder,
-        answers={201: AppointmentAnswer},
-        idempotent=True,
-    ),
-    Route(
-        method="GET",
-        path="/healthz",
-        handler=health.healthz,
-        who=Who.PUBLIC,
-        tag="Operation",
-        summary="The process answers",
-        answers={200: None},
-        media_type="text/plain",
-    ),
-    Route(
-        method="GET",
-        path="/readyz",
-        handler=health.readyz,
-        who=Who.PUBLIC,
-        tag="Operation",
-        summary="Bookings can be taken",
-        answers={200: Readiness, 503: Readiness},
-    ),
-    Route(
-        method="GET",
-        path="/metrics",
-        handler=health.metrics,
-        who=Who.PUBLIC,
-        tag="Operation",
-        summary="For Prometheus",
-        answers={200: None},
-        media_type="text/plain",
-    ),
+    Route("GET", f"{BUSINESS}/availability", Who.PUBLIC, availability.get_availability,
+          "Availability", "Free slots by day",
+          query=AvailabilityQuery, answers={200: AvailabilityAnswer, 304: None}),
+    Route("GET", f"{BUSINESS}/availability/stream", Who.PUBLIC, stream.stream_availability,
+          "Availability", "The same, whenever it changes (server-sent events)",
+          query=AvailabilityQuery, answers={200: None, 204: None}, media_type="text/event-stream"),
+    Route("GET", f"{BUSINESS}/availability/explain", Who.MANAGE, availability.explain_availability,
+          "Availability", "Which rule refuses a start, and why", query=ExplainQuery, answers={200: ExplainAnswer}),
+    Route("POST", f"{BUSINESS}/holds", Who.PUBLIC, holds.create_hold,
+          "Booking", "Keep a time for a few minutes", body=HoldOrder, answers={201: HoldAnswer}, idempotent=True),
+    Route("DELETE", "/v1/holds/{hold}", Who.TOKEN, holds.delete_hold,
+          "Booking", "Let go of a hold", answers={204: None}),
+    Route("POST", f"{BUSINESS}/appointments", Who.PUBLIC, appointments.create_appointment,
+          "Booking", "Book a time", body=AppointmentOrder, answers={201: AppointmentAnswer}, idempotent=True),
+    Route("GET", PLACE, Who.TOKEN, places.get_place,
+          "Booking", "The customer's view of an appointment", answers={200: PlaceAnswer}),
+    Route("POST", f"{PLACE}/cancel", Who.TOKEN, places.cancel_place,
+          "Booking", "Cancel, by policy",
+          body=CancelOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
+    Route("POST", f"{PLACE}/reschedule", Who.TOKEN, places.reschedule_place,
+          "Booking", "Move to another time, by policy",
+          body=RescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
+    Route("GET", f"{PLACE}/invite.ics", Who.TOKEN, places.get_invite,
+          "Booking", "The appointment as a calendar file", answers={200: None}, media_type="text/calendar"),
+    Route("POST", f"{APPOINTMENT}/approve", Who.MANAGE, decisions.decision(Step.APPROVE),
+          "Appointments", "Approve a request", **DECISION),
+    Route("POST", f"{APPOINTMENT}/decline", Who.MANAGE, decisions.decision(Step.DECLINE),
+          "Appointments", "Decline a request", **DECISION),
+    Route("POST", f"{APPOINTMENT}/complete", Who.MANAGE, decisions.decision(Step.COMPLETE),
+          "Appointments", "It took place", **DECISION),
+    Route("POST", f"{APPOINTMENT}/no-show", Who.MANAGE, decisions.decision(Step.MISS),
+          "Appointments", "The customer did not come", **DECISION),
+    Route("POST", f"{APPOINTMENT}/cancel", Who.MANAGE, decisions.cancel_appointment,
+          "Appointments", "Cancel for everybody",
+          body=DecisionOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
+    Route("POST", f"{APPOINTMENT}/reschedule", Who.MANAGE, decisions.reschedule_appointment,
+          "Appointments", "Move for everybody", body=RescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
+    Route("GET", "/healthz", Who.PUBLIC, health.healthz,
+          "Operation", "The process answers", answers={200: None}, media_type="text/plain"),
+    Route("GET", "/readyz", Who.PUBLIC, health.readyz,
+          "Operation", "Bookings can be taken", answers={200: Readiness, 503: Readiness}),
+    Route("GET", "/metrics", Who.PUBLIC, health.metrics,
+          "Operation", "For Prometheus", answers={200: None}, media_type="text/plain"),
 )
+# fmt: on
 
 
 def add_routes(app: web.Application) -> None:
     """Puts the table into *app*."""
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, as_handler(route))
+        handler = as_handler(route)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET" and route.media_type != "text/event-stream":
+            app.router.add_route("HEAD", route.path, handler)
     for path in sorted({route.path for route in ROUTES if route.path.startswith("/v1/")}):
         app.router.add_route("OPTIONS", path, preflight)

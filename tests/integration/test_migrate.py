@@ -39,6 +39,17 @@ MIGRATING = f"""
 """
 
 
+CONSTRAINTS = """
+    SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+      AND conrelid <> coalesce(to_regclass('alembic_version'), 0)
+    UNION ALL
+    SELECT tablename, indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    ORDER BY 1, 2, 3
+"""
+
+
 @pytest.fixture
 def postgres_16(own_folder: Path) -> Iterator[PostgresServer]:
     """The oldest Postgres at hand."""
@@ -102,6 +113,18 @@ async def test_the_migrations_make_what_the_models_say(own_database_url: str) ->
     await engine.dispose()
 
     assert differences == []
+
+
+async def test_the_migrations_make_the_constraints_that_the_models_say(
+    own_database_url: str, empty_database_url: str
+) -> None:
+    """Alembic compares neither checks nor exclusions; Postgres tells them all."""
+    engine = create_async_engine(async_url(empty_database_url))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+
+    assert await _constraints(own_database_url) == await _constraints(empty_database_url)
 
 
 async def test_the_oldest_postgres_gets_the_same_schema(postgres_16: PostgresServer) -> None:
@@ -179,6 +202,13 @@ def test_libpq_words_become_those_of_asyncpg() -> None:
 def _differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
     return list(compare_metadata(context, metadata))
+
+
+async def _constraints(url: str) -> list[tuple[str, str, str]]:
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch(CONSTRAINTS)
+    await connection.close()
+    return [tuple(row) for row in rows]
 
 
 async def _until(connection: asyncpg.Connection, fact: str) -> None:

@@ -6,6 +6,7 @@ Leaves computing them to `usecases/find_slots`, keeping them to the cache.
 
 from aiohttp import hdrs, web
 
+from server.domain.zones import zone
 from server.usecases.find_slots import SlotQuery, explain_start, find_slots
 from server.web.answers import json_answer
 from server.web.keys import CACHE, CORE, SETTINGS
@@ -18,7 +19,6 @@ from server.web.shapes.availability import (
     RuleVerdict,
     render_availability,
 )
-from server.domain.zones import zone
 
 
 async def get_availability(request: web.Request) -> web.Response:

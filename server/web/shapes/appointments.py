@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from server.domain.appointment import Appointment, Attendee, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
+from server.usecases.cancel import Cancelled
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Prose, Shape, Slug, Zone
 
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
@@ -73,7 +74,7 @@ class AppointmentOrder(HoldOrder):
     """A booking."""
 
     customer: CustomerShape
-    answers: Answers = {}
+    answers: Answers = Field(default_factory=dict)
     hold: Token | None = None
 
     def order(self, business: str, actor: Actor) -> Order:
@@ -187,6 +188,59 @@ class RescheduleOrder(Shape):
     """Omitted: the same provider."""
 
 
+class MoveAnswer(Shape):
+    """An appointment after a step."""
+
+    id: str
+    status: Status
+    start: datetime
+    end: datetime
+    timezone: Zone
+    provider: Slug
+    service: Slug
+    location: Slug
+    sequence: int
+
+    @classmethod
+    def of(cls, appointment: Appointment) -> "MoveAnswer":
+        """From the value."""
+        a = appointment
+        return cls(
+            id=str(a.uid),
+            status=a.status,
+            start=a.start,
+            end=a.end,
+            timezone=a.timezone,
+            provider=a.provider,
+            service=a.service,
+            location=a.location,
+            sequence=a.sequence,
+        )
+
+
+class Money(Shape):
+    """An amount in the currency's minor unit."""
+
+    amount_minor: int
+    currency: str
+
+
+class CancelAnswer(Shape):
+    """What was cancelled, and what it costs."""
+
+    id: str
+    status: Status
+    """Of the appointment: a class goes on when one customer leaves."""
+    fee: Money | None
+
+    @classmethod
+    def of(cls, done: Cancelled) -> "CancelAnswer":
+        """From the value."""
+        a = done.appointment
+        fee = Money(amount_minor=done.fee_minor, currency=a.currency) if done.fee_minor else None
+        return cls(id=str(a.uid), status=a.status, fee=fee)
+
+
 class DecisionOrder(Shape):
     """Staff decides about an appointment."""
 
@@ -235,7 +289,7 @@ class AttendeeShape(Shape):
             phone=attendee.phone,
             timezone=attendee.timezone,
             locale=attendee.locale,
-            partstat=attendee.partstat,  # type: ignore[arg-type]  # a CHECK holds the values
+            partstat=attendee.partstat,
             answers=dict(attendee.answers),
             cancelled_at=attendee.cancelled_at,
             fee_minor=attendee.fee_minor,

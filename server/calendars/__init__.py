@@ -1,0 +1,1 @@
+"""Translates between our words and those of `ics`."""

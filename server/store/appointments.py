@@ -1,0 +1,329 @@
+"""
+Owns reading appointments and attendees, and the statements that end, decide or move one.
+
+Leaves making them to `booking`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from server.domain.appointment import Appointment, Attendee, Place
+from server.domain.events import Fact
+from server.domain.lifecycle import Status
+from server.domain.policies import ChangePolicy
+from server.domain.reminders import PlannedReminder
+from server.store.booking import NewAppointment, log_values, memo_values, reminder_values
+from server.store.engine import Row, Session
+from server.store.idempotency import Memo
+from server.store.statement import Statement
+
+_COLUMNS = """
+SELECT a.business_id, a.id, a.uid, a.status, a.starts_at, a.ends_at, a.timezone, a.sequence, a.version, a.capacity,
+       a.seats_taken, a.price_minor, a.currency, a.provider_id,
+       b.slug AS business, b.name AS business_name, s.slug AS service, s.name AS service_name,
+       p.slug AS provider, p.name AS provider_name, l.slug AS location, l.name AS location_name,
+       s.change_window_min, s.cancel_fee_minor"""
+_TABLES = """
+  FROM appointments a
+  JOIN businesses b ON b.id = a.business_id
+  JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
+  JOIN providers p ON p.business_id = a.business_id AND p.id = a.provider_id
+  JOIN locations l ON l.business_id = a.business_id AND l.id = a.location_id"""
+_ATTENDEE_COLUMNS = """,
+       t.id AS attendee_id, t.name, t.email, t.phone, t.timezone AS attendee_timezone, t.locale, t.partstat, t.answers,
+       t.token_salt, t.cancelled_at, t.fee_minor"""
+_JOIN_ATTENDEE = " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
+
+
+async def find_place(session: Session, token_hash: bytes) -> tuple[Place, ChangePolicy] | None:
+    """The place that a manage token opens, and the policy that binds it. Sets the session's clock."""
+    row = await session.first(
+        _COLUMNS
+        + _ATTENDEE_COLUMNS
+        + ", b.email AS business_email, l.address, a.created_at, a.updated_at, clock_timestamp() AS now"
+        + _TABLES
+        + _JOIN_ATTENDEE
+        + " WHERE t.token_hash = $1",
+        token_hash,
+    )
+    if row is None:
+        return None
+    session.now = row["now"]
+    place = Place(
+        appointment=_appointment(row),
+        attendee=_attendee(row),
+        business_email=row["business_email"],
+        address=row["address"],
+        created_at=row["created_at"],
+        changed_at=row["updated_at"],
+    )
+    return place, _policy(row)
+
+
+async def find_appointment(session: Session, business_id: int, uid: UUID) -> tuple[Appointment, ChangePolicy] | None:
+    """The appointment of this business with this UID. Sets the session's clock."""
+    row = await session.first(
+        _COLUMNS + ", clock_timestamp() AS now" + _TABLES + " WHERE a.business_id = $1 AND a.uid = $2",
+        business_id,
+        uid,
+    )
+    if row is None:
+        return None
+    session.now = row["now"]
+    return _appointment(row), _policy(row)
+
+
+async def attendees_of(session: Session, business_id: int, appointments: Sequence[int]) -> dict[int, list[Attendee]]:
+    """The attendees of each of *appointments*, in the order in which they booked."""
+    rows = await session.fetch(
+        "SELECT a.id"
+        + _ATTENDEE_COLUMNS
+        + " FROM appointments a"
+        + _JOIN_ATTENDEE
+        + " WHERE a.business_id = $1 AND a.id = ANY($2::bigint[]) ORDER BY t.id",
+        business_id,
+        list(appointments),
+    )
+    found: dict[int, list[Attendee]] = {appointment: [] for appointment in appointments}
+    for row in rows:
+        found[row["id"]].append(_attendee(row))
+    return found
+
+
+async def lock_appointment(session: Session, appointment: Appointment) -> tuple[Status, int, datetime] | None:
+    """
+    The state, version and start of *appointment* now, locked until the transaction ends.
+
+    Sets the session's clock. The caller compares: what was read before the lock may be old.
+    """
+    row = await session.first(
+        "SELECT status, version, starts_at, clock_timestamp() AS now FROM appointments"
+        " WHERE business_id = $1 AND id = $2 FOR UPDATE",
+        appointment.business_id,
+        appointment.id,
+    )
+    if row is None:
+        return None
+    session.now = row["now"]
+    return Status(row["status"]), row["version"], row["starts_at"]
+
+
+_STEP = """
+WITH appointment AS (
+    UPDATE appointments
+       SET status = :status, sequence = sequence + :sequence_step, version = version + 1,
+           updated_at = clock_timestamp(), seats_taken = seats_taken - :seats
+     WHERE business_id = :business_id AND id = :id
+    RETURNING business_id, id, status, sequence, starts_at
+)"""
+_LOGGED = """
+, logged AS (
+    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence, starts_at, at)
+    SELECT business_id, id, :from_status, status, :actor, :reason, sequence, starts_at, :now FROM appointment
+)"""
+_TOLD = """
+, told AS (
+    INSERT INTO outbox (business_id, kind, appointment_id, payload)
+    SELECT business_id, :kind, id, :payload FROM appointment
+)"""
+_REMEMBERED = """
+, remembered AS (
+    INSERT INTO idempotency_records (business_id, caller, key_hash, request_hash, status, sealed_body)
+    SELECT :business_id, :caller, :key_hash, :request_hash, :answer_status, :sealed_body
+     WHERE :key_hash::bytea IS NOT NULL
+        ON CONFLICT DO NOTHING
+    RETURNING id
+)"""
+_FREED = """
+, freed AS (
+    DELETE FROM claims c USING appointment a
+     WHERE :frees AND c.business_id = a.business_id AND c.appointment_id = a.id
+)"""
+_LEFT = """
+, gone AS (
+    UPDATE attendees t SET cancelled_at = :now, fee_minor = :fee_minor
+      FROM appointment a
+     WHERE t.business_id = a.business_id AND t.appointment_id = a.id AND t.cancelled_at IS NULL
+       AND (:attendee_id::bigint IS NULL OR t.id = :attendee_id)
+), dropped AS (
+    UPDATE reminders r SET status = 'dropped'
+      FROM appointment a
+     WHERE r.business_id = a.business_id AND r.appointment_id = a.id AND r.status = 'planned'
+       AND (:attendee_id::bigint IS NULL OR r.attendee_id = :attendee_id)
+)"""
+_OUTCOME = """
+SELECT appointment.sequence, (SELECT count(*) FROM remembered) AS remembered FROM appointment"""
+
+_DECIDE = Statement(_STEP + _FREED + _LOGGED + _TOLD + _REMEMBERED + _OUTCOME)
+_END = Statement(_STEP + _FREED + _LEFT + _LOGGED + _TOLD + _REMEMBERED + _OUTCOME)
+
+
+async def write_step(
+    session: Session,
+    appointment: Appointment,
+    *,
+    status: Status,
+    fact: Fact,
+    memo: Memo | None,
+    ends: bool = False,
+    frees: bool = False,
+    attendee_id: int | None = None,
+    seats: int = 0,
+    fee_minor: int = 0,
+) -> int:
+    """
+    Writes one step of an appointment, with its log entry and its fact; how many records were remembered.
+
+    Args:
+        ends: Its attendees, or the one named, leave, and their reminders are dropped.
+        frees: Its claims go.
+        seats: Places that become free in it.
+    """
+    values: dict[str, Any] = {
+        "business_id": appointment.business_id,
+        "id": appointment.id,
+        "status": status,
+        "sequence_step": fact.sequence - appointment.sequence,
+        "seats": seats,
+        "frees": frees,
+        "attendee_id": attendee_id,
+        "fee_minor": fee_minor,
+        "kind": fact.kind,
+        "payload": fact.payload(),
+        **log_values(fact.actor, session.now, from_status=appointment.status, reason=fact.reason),
+        **memo_values(memo),
+    }
+    row = await session.first(*(_END if ends else _DECIDE).bind(values))
+    assert row is not None
+    return int(row["remembered"])
+
+
+_MOVE = Statement(
+    """
+WITH appointment AS (
+    UPDATE appointments
+       SET provider_id = :provider_id, location_id = :location_id, starts_at = :starts_at, ends_at = :ends_at,
+           timezone = :timezone, local_day = :local_day, sequence = sequence + 1, version = version + 1,
+           updated_at = clock_timestamp()
+     WHERE business_id = :business_id AND id = :id
+    RETURNING business_id, id, status, sequence, starts_at
+), claimed AS (
+    INSERT INTO claims (business_id, resource_id, during, appointment_id)
+    SELECT business_id, resource_id, tstzrange(:claim_start, :claim_end), id
+      FROM appointment, unnest(:resources::bigint[]) resource_id
+        ON CONFLICT DO NOTHING
+    RETURNING resource_id
+), dropped AS (
+    UPDATE reminders r SET status = 'dropped'
+      FROM appointment a
+     WHERE r.business_id = a.business_id AND r.appointment_id = a.id AND r.status = 'planned'
+), reminded AS (
+    INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
+    SELECT a.business_id, a.id, t.id, planned.recipient, planned.channel, planned.offset_min, planned.due_at
+      FROM appointment a
+      JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id AND t.cancelled_at IS NULL,
+           unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
+               AS planned (recipient, channel, offset_min, due_at)
+        -- Moved away and back again: the reminder that was dropped is planned once more.
+        ON CONFLICT (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
+        DO UPDATE SET status = 'planned' WHERE reminders.status = 'dropped'
+)"""
+    + _LOGGED
+    + _TOLD
+    + _REMEMBERED
+    + """
+SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
+  FROM appointment"""
+)
+
+
+async def release_claims(session: Session, appointment: Appointment) -> None:
+    """Gives up the time of *appointment*, within a transaction that claims another for it."""
+    await session.execute(
+        "DELETE FROM claims WHERE business_id = $1 AND appointment_id = $2", appointment.business_id, appointment.id
+    )
+
+
+async def write_move(
+    session: Session,
+    appointment: Appointment,
+    new: NewAppointment,
+    *,
+    reminders: Sequence[PlannedReminder],
+    fact: Fact,
+    memo: Memo | None,
+) -> tuple[int, int]:
+    """Writes *appointment* at its new time; how many resources were claimed and records remembered."""
+    values = {
+        **new.values(),
+        **reminder_values(reminders),
+        **log_values(fact.actor, session.now, from_status=appointment.status, reason=fact.reason),
+        **memo_values(memo),
+        "id": appointment.id,
+        "kind": fact.kind,
+        "payload": fact.payload(),
+    }
+    row = await session.first(*_MOVE.bind(values))
+    assert row is not None
+    return int(row["claimed"]), int(row["remembered"])
+
+
+async def claimed_resources(session: Session, appointment: Appointment) -> list[tuple[int, datetime, datetime]]:
+    """What *appointment* owns: `(resource, start, end)`."""
+    rows = await session.fetch(
+        "SELECT resource_id, lower(during), upper(during) FROM claims WHERE business_id = $1 AND appointment_id = $2",
+        appointment.business_id,
+        appointment.id,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _appointment(row: Row) -> Appointment:
+    return Appointment(
+        business_id=row["business_id"],
+        id=row["id"],
+        uid=row["uid"],
+        status=Status(row["status"]),
+        start=row["starts_at"],
+        end=row["ends_at"],
+        timezone=row["timezone"],
+        sequence=row["sequence"],
+        version=row["version"],
+        capacity=row["capacity"],
+        seats_taken=row["seats_taken"],
+        price_minor=row["price_minor"],
+        currency=row["currency"],
+        business=row["business"],
+        business_name=row["business_name"],
+        service=row["service"],
+        service_name=row["service_name"],
+        provider=row["provider"],
+        provider_name=row["provider_name"],
+        provider_id=row["provider_id"],
+        location=row["location"],
+        location_name=row["location_name"],
+    )
+
+
+def _attendee(row: Row) -> Attendee:
+    return Attendee(
+        id=row["attendee_id"],
+        name=row["name"],
+        email=row["email"],
+        phone=row["phone"],
+        timezone=row["attendee_timezone"],
+        locale=row["locale"],
+        partstat=row["partstat"],
+        answers=row["answers"],
+        token_salt=row["token_salt"],
+        cancelled_at=row["cancelled_at"],
+        fee_minor=row["fee_minor"],
+    )
+
+
+def _policy(row: Row) -> ChangePolicy:
+    return ChangePolicy(
+        window_min=row["change_window_min"], fee_minor=row["cancel_fee_minor"], currency=row["currency"]
+    )

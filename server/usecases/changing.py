@@ -1,0 +1,58 @@
+"""
+Owns what every change of an appointment begins with: looking again, under its lock.
+
+Leaves the change to its neighbours.
+"""
+
+from server.domain.appointment import Appointment, Attendee
+from server.domain.errors import IllegalTransition, NotFound
+from server.domain.lifecycle import Step, after
+from server.store.appointments import attendees_of, find_appointment, lock_appointment
+from server.store.engine import Session
+from server.usecases.places import Target
+
+
+async def current(session: Session, target: Target) -> tuple[Appointment, Attendee | None]:
+    """
+    The appointment and attendee as they are now, locked until the transaction ends.
+
+    What was read when the request came in is taken only if nothing has changed since.
+
+    Raises:
+        NotFound: It is gone.
+    """
+    appointment, attendee = target.appointment, target.attendee
+    locked = await lock_appointment(session, appointment)
+    if locked is None:
+        raise NotFound(what="appointment")
+    if locked[1] == appointment.version:
+        return appointment, attendee
+    now = session.now
+    found = await find_appointment(session, appointment.business_id, appointment.uid)
+    assert found is not None, "it is locked"
+    session.now = now
+    fresh = found[0]
+    if attendee is None:
+        return fresh, None
+    everyone = (await attendees_of(session, fresh.business_id, [fresh.id]))[fresh.id]
+    still_there = next((one for one in everyone if one.id == attendee.id), None)
+    if still_there is None:
+        raise NotFound(what="appointment")
+    return fresh, still_there
+
+
+def check_movable(target: Target) -> None:
+    """
+    Whether there is a step from here at all.
+
+    Raises:
+        IllegalTransition: There is none.
+    """
+    after(Step.RESCHEDULE, target.appointment.status)
+    if target.attendee is not None and target.attendee.cancelled_at is not None:
+        raise IllegalTransition(status="cancelled", wanted=Step.RESCHEDULE)
+
+
+def has_phone(attendee: Attendee | None) -> bool:
+    """Whether a reminder by SMS could reach them."""
+    return attendee is not None and bool(attendee.phone)

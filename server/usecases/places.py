@@ -1,0 +1,116 @@
+"""
+Owns finding the appointment that somebody wants to see or change, and what they may change now.
+
+Leaves changing it to its neighbours.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from server.domain.appointment import Appointment, Attendee, Place
+from server.domain.errors import NotFound, PolicyClosed
+from server.domain.lifecycle import CHANGEABLE, Actor
+from server.domain.policies import ChangePolicy, check_moving
+from server.store.appointments import attendees_of, find_appointment, find_place
+from server.store.engine import Session
+from server.tokens import token_hash
+from server.usecases.core import Core
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An appointment to be changed, by whom, and the attendee it is about (None: all of them)."""
+
+    appointment: Appointment
+    policy: ChangePolicy
+    actor: Actor
+    attendee: Attendee | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A place as its customer may see it, and what is possible now."""
+
+    place: Place
+    policy: ChangePolicy
+    can_cancel: bool
+    can_reschedule: bool
+    late_fee_minor: int
+
+
+async def target_of_token(core: Core, token: str) -> Target:
+    """
+    What a manage token may change.
+
+    Raises:
+        NotFound: There is no such token.
+    """
+    async with core.database.reading() as session:
+        place, policy = await _place(session, token)
+    return Target(appointment=place.appointment, policy=policy, actor=Actor.CUSTOMER, attendee=place.attendee)
+
+
+async def target_of_staff(core: Core, business_id: int, uid: UUID) -> Target:
+    """
+    What staff of a business may change.
+
+    Raises:
+        NotFound: The business has no such appointment.
+    """
+    async with core.database.reading() as session:
+        found = await find_appointment(session, business_id, uid)
+    if found is None:
+        raise NotFound(what="appointment")
+    appointment, policy = found
+    return Target(appointment=appointment, policy=policy, actor=Actor.PROVIDER)
+
+
+async def view(core: Core, token: str) -> View:
+    """
+    The appointment that a manage token opens.
+
+    Raises:
+        NotFound: There is no such token.
+    """
+    async with core.database.reading() as session:
+        place, policy = await _place(session, token)
+        now = session.now
+    appointment = place.appointment
+    alive = appointment.status in CHANGEABLE and place.attendee.cancelled_at is None
+    in_time = now <= policy.closes_at(appointment.start)
+    try:
+        check_moving(policy, appointment.start, now=now, actor=Actor.CUSTOMER)
+    except PolicyClosed:
+        can_move = False
+    else:
+        can_move = alive
+    return View(
+        place=place,
+        policy=policy,
+        can_cancel=alive and now < appointment.start and (in_time or policy.fee_minor > 0),
+        can_reschedule=can_move,
+        late_fee_minor=0 if in_time else policy.fee_minor,
+    )
+
+
+async def show(core: Core, business_id: int, uid: UUID) -> tuple[Appointment, list[Attendee]]:
+    """
+    An appointment and its attendees, for staff.
+
+    Raises:
+        NotFound: The business has no such appointment.
+    """
+    async with core.database.reading() as session:
+        found = await find_appointment(session, business_id, uid)
+        if found is None:
+            raise NotFound(what="appointment")
+        appointment = found[0]
+        attendees = await attendees_of(session, business_id, [appointment.id])
+    return appointment, attendees[appointment.id]
+
+
+async def _place(session: Session, token: str) -> tuple[Place, ChangePolicy]:
+    found = await find_place(session, token_hash(token))
+    if found is None:
+        raise NotFound(what="appointment")
+    return found

@@ -1,0 +1,121 @@
+"""
+Owns moving an appointment, or one customer's place in a class, to another time in one transaction.
+
+Leaves which times are free to `claiming`.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from server.domain.appointment import Appointment, SlotChoice
+from server.domain.catalogue import Offer
+from server.domain.claims import Claim
+from server.domain.errors import SlotTaken
+from server.domain.events import Fact, Kind
+from server.domain.policies import check_moving
+from server.domain.reminders import DEFAULT_RULES, plan_reminders
+from server.store.appointments import claimed_resources, release_claims, write_move
+from server.store.engine import Session
+from server.store.locks import in_order, keys_for
+from server.usecases.book import new_appointment
+from server.usecases.changing import check_movable, current, has_phone
+from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
+from server.usecases.core import Core
+from server.usecases.move_seat import move_seat
+from server.usecases.once import Once, Replay
+from server.usecases.places import Target
+
+
+async def reschedule(
+    core: Core, target: Target, start: datetime, once: Once[Appointment], *, provider: str | None = None
+) -> Appointment | Replay:
+    """
+    Moves it to *start*, with the same provider unless another is named.
+
+    Raises:
+        PolicyClosed: The customer is too late.
+        IllegalTransition: It is over.
+        SlotTaken, NotOffered, NotFound: As for `book`.
+    """
+    appointment = target.appointment
+    check_movable(target)
+    choice = SlotChoice(
+        business=appointment.business,
+        service=appointment.service,
+        provider=provider or appointment.provider,
+        location=appointment.location,
+        start=start,
+    )
+    moment = int(start.timestamp())
+    async with core.database.reading() as session:
+        offers = await offers_for(session, choice)
+        owned = await claimed_resources(session, appointment)
+    # Both the old time and the new one are locked, in one order with everybody else's: A to B cannot wait for B to A.
+    old = [Claim(resource, int(s.timestamp()), -int(-e.timestamp() // 1)) for resource, s, e in owned]
+    locks = in_order([*locks_for(offers, moment), *keys_for(old)])
+
+    async def work(session: Session) -> Appointment:
+        if target.attendee is not None and appointment.capacity > 1:
+            return await move_seat(core, session, target, offers, moment, once)
+        return await _move(core, session, target, offers, moment, once)
+
+    try:
+        result = await once.run(core.database, core.vault, appointment.business_id, work, locks=locks)
+    except SlotTaken:
+        raise await with_alternatives(core.database, choice, offers) from None
+    if isinstance(result, Appointment):
+        await core.changes.announce(appointment.business, None, appointment.start, start)
+    return result
+
+
+async def _move(
+    core: Core, session: Session, target: Target, offers: list[Offer], start: int, once: Once[Appointment]
+) -> Appointment:
+    appointment, attendee = await current(session, target)
+    check_movable(replace(target, appointment=appointment, attendee=attendee))
+    check_moving(target.policy, appointment.start, now=session.now, actor=target.actor)
+    await release_claims(session, appointment)
+    choice = await choose(session, offers, start, moving=appointment)
+    if choice.joins:  # two classes are not made one
+        raise SlotTaken
+    moved = moved_to(appointment, choice, start)
+    service = choice.offer.service
+    claimed, remembered = await write_move(
+        session,
+        appointment,
+        replace(new_appointment(choice, start, uid=appointment.uid, status=appointment.status), end=moved.end),
+        reminders=plan_reminders(
+            service.reminders or DEFAULT_RULES, moved.start, now=session.now, has_phone=has_phone(attendee)
+        ),
+        fact=Fact(
+            kind=Kind.RESCHEDULED,
+            appointment=str(appointment.uid),
+            sequence=moved.sequence,
+            actor=target.actor,
+            start=moved.start,
+            previous_start=appointment.start,
+        ),
+        memo=once.memo(core.vault, moved),
+    )
+    if claimed < len(choice.resources):
+        raise SlotTaken
+    once.check(remembered)
+    return moved
+
+
+def moved_to(appointment: Appointment, choice: Choice, start: int) -> Appointment:
+    """*appointment* at its new time and place; what was agreed on price stays."""
+    offer = choice.offer
+    return replace(
+        appointment,
+        start=datetime.fromtimestamp(start, UTC),
+        end=datetime.fromtimestamp(start + offer.service.duration_s, UTC),
+        timezone=offer.location.zone.key,
+        sequence=appointment.sequence + 1,
+        version=appointment.version + 1,
+        provider=offer.provider.slug,
+        provider_name=offer.provider.name,
+        provider_id=offer.provider.id,
+        location=offer.location.slug,
+        location_name=offer.location.name,
+    )

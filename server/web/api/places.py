@@ -1,0 +1,79 @@
+"""
+Owns what a customer does with a booking, over HTTP: see it, cancel it, move it, have it as a calendar file.
+
+Leaves doing it to the use-cases.
+"""
+
+from aiohttp import hdrs, web
+
+from server.calendars.document import place_file
+from server.domain.appointment import Appointment
+from server.usecases.cancel import Cancelled, cancel
+from server.usecases.once import Once, Replay
+from server.usecases.places import View, target_of_token, view
+from server.usecases.reschedule import reschedule
+from server.web.answers import PRIVATE, as_json, json_answer, replayed
+from server.web.keys import CORE, SETTINGS
+from server.web.route import body_of, keyed
+from server.web.shapes.appointments import (
+    CancelAnswer,
+    CancelOrder,
+    MoveAnswer,
+    PlaceAnswer,
+    PolicyShape,
+    RescheduleOrder,
+    place_answer,
+)
+
+
+async def get_place(request: web.Request) -> web.Response:
+    """The appointment as its customer sees it."""
+    return json_answer(_place_answer(await view(request.app[CORE], request.match_info["manage_token"])))
+
+
+async def cancel_place(request: web.Request) -> web.Response:
+    """Cancels it, by policy."""
+    core = request.app[CORE]
+    order = body_of(request, CancelOrder)
+    once: Once[Cancelled] = Once(keyed(request), 200, lambda done: as_json(CancelAnswer.of(done)))
+    target = await target_of_token(core, request.match_info["manage_token"])
+    result = await cancel(core, target, once, reason=order.reason, accepts_fee=order.accept_fee)
+    return replayed(result) if isinstance(result, Replay) else json_answer(CancelAnswer.of(result))
+
+
+async def reschedule_place(request: web.Request) -> web.Response:
+    """Moves it, by policy."""
+    core = request.app[CORE]
+    order = body_of(request, RescheduleOrder)
+    once: Once[Appointment] = Once(keyed(request), 200, lambda moved: as_json(MoveAnswer.of(moved)))
+    target = await target_of_token(core, request.match_info["manage_token"])
+    result = await reschedule(core, target, order.start, once, provider=order.provider)
+    return replayed(result) if isinstance(result, Replay) else json_answer(MoveAnswer.of(result))
+
+
+async def get_invite(request: web.Request) -> web.Response:
+    """The appointment as an .ics file."""
+    token = request.match_info["manage_token"]
+    seen = await view(request.app[CORE], token)
+    return web.Response(
+        body=place_file(seen.place, manage_url=f"{request.app[SETTINGS].http.base_url}/manage/{token}"),
+        headers={
+            **PRIVATE,
+            hdrs.CONTENT_TYPE: "text/calendar; charset=utf-8; method=PUBLISH",
+            hdrs.CONTENT_DISPOSITION: 'attachment; filename="appointment.ics"',
+        },
+    )
+
+
+def _place_answer(seen: View) -> PlaceAnswer:
+    appointment = seen.place.appointment
+    return place_answer(
+        seen.place,
+        PolicyShape(
+            free_until=seen.policy.closes_at(appointment.start),
+            can_cancel=seen.can_cancel,
+            can_reschedule=seen.can_reschedule,
+            late_fee_minor=seen.late_fee_minor,
+            currency=appointment.currency,
+        ),
+    )

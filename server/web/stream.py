@@ -1,0 +1,90 @@
+"""
+Owns the stream of changed availability: server-sent events that say which days to look at again.
+
+Leaves hearing of changes to `redis/listeners`, and what is free to the availability answer.
+"""
+
+import asyncio
+import contextlib
+import random
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import orjson
+from aiohttp import hdrs, web
+
+from server.redis.listeners import Change
+from server.web.keys import LISTENERS, STREAMS
+from server.web.route import query_of
+from server.web.shapes.availability import AvailabilityQuery
+
+_HEARTBEAT_S = 20.0
+_SETTLE_S = 0.2
+"""Changes that come together leave as one event."""
+MOST_STREAMS = 2_000
+MOST_PER_BUSINESS = 500
+
+
+async def stream_availability(request: web.Request) -> web.StreamResponse:
+    """An event `{version, days}` whenever days of the question change; 204 when too many listen already."""
+    asked = query_of(request, AvailabilityQuery)
+    business = request.match_info["business"]
+    open_streams = request.app[STREAMS]
+    if len(open_streams) >= MOST_STREAMS or sum(b == business for _, b in open_streams) >= MOST_PER_BUSINESS:
+        return web.Response(status=204)  # EventSource stops at a 204; the client polls instead
+    response = web.StreamResponse(
+        headers={
+            hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
+            hdrs.CACHE_CONTROL: "no-store",
+            "X-Accel-Buffering": "no",
+        }
+    )
+    mine = (request, business)
+    open_streams.add(mine)
+    try:
+        with request.app[LISTENERS].waiting(business) as changes:
+            await response.prepare(request)
+            # After a restart of the server not everybody comes back in the same second.
+            await response.write(f"retry: {random.randint(2_000, 6_000)}\n\n".encode())  # noqa: S311
+            await _pass_on(response, changes, asked)
+    except (ConnectionResetError, asyncio.CancelledError):
+        pass
+    finally:
+        open_streams.discard(mine)
+    return response
+
+
+async def _pass_on(
+    response: web.StreamResponse, changes: "asyncio.Queue[Change]", asked: AvailabilityQuery
+) -> None:
+    version = 0
+    while True:
+        days: set[date] = set()
+        try:
+            days |= _days(await asyncio.wait_for(changes.get(), _HEARTBEAT_S), asked)
+        except TimeoutError:
+            await response.write(b": still here\n\n")
+            continue
+        await asyncio.sleep(_SETTLE_S)
+        with contextlib.suppress(asyncio.QueueEmpty):
+            while True:
+                days |= _days(changes.get_nowait(), asked)
+        if days:
+            version += 1
+            event = {"version": version, "days": sorted(day.isoformat() for day in days)}
+            await response.write(b"data: " + orjson.dumps(event) + b"\n\n")
+
+
+def _days(change: Change, asked: AvailabilityQuery) -> set[date]:
+    """The dates of the question that *change* touches; a day more on each side, for zones and long appointments."""
+    if change.providers is not None and asked.provider is not None and asked.provider not in change.providers:
+        return set()
+    everything = {asked.first + timedelta(days=n) for n in range((asked.last - asked.first).days + 1)}
+    if not change.starts:
+        return everything
+    where = ZoneInfo(asked.tz) if asked.tz else UTC
+    touched: set[date] = set()
+    for start in change.starts:
+        day = datetime.fromtimestamp(start, where).date()
+        touched |= {day - timedelta(days=1), day, day + timedelta(days=1)} if asked.tz is None else {day}
+    return touched & everything

@@ -1,0 +1,224 @@
+"""
+Proves what the command line says, and with which exit code it ends.
+
+Leaves what the commands set in motion to the tests of those parts.
+"""
+
+import http.server
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from server.cli.demo import earlier_key, write_notes
+from server.cli.main import COMMANDS, main
+from server.embedded.data_folder import locked
+from tests.services import RedisServer
+
+SECRET = "s" * 32
+
+Environment = dict[str, str | None]
+
+
+def run(*arguments: str, environment: Environment | None = None) -> Result:
+    return CliRunner(env=environment or {}).invoke(main, arguments)
+
+
+@pytest.fixture
+def healthy(database_url: str, redis_url: str, base_url: str) -> Environment:
+    """Settings of a deployment where all is well."""
+    _redis(redis_url, "SET bookable:worker:heartbeat:one 1 EX 60")
+    return {
+        "BOOKABLE_DATABASE_URL": database_url,
+        "BOOKABLE_REDIS_URL": redis_url,
+        "BOOKABLE_SECRET_KEYS": SECRET,
+        "BOOKABLE_HTTP_BASE_URL": base_url,
+    }
+
+
+@pytest.fixture
+def base_url() -> Iterator[str]:
+    """Address of a web server that says 200 to everything."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Content) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_help_lists_every_command_and_how_to_begin() -> None:
+    result = run("--help")
+
+    assert result.exit_code == 0
+    assert all(f"\n  {command}" in result.output for command in COMMANDS)
+    assert "bookable demo --port 8080" in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_has_an_example(command: str) -> None:
+    result = run(command, "--help")
+
+    assert result.exit_code == 0
+    assert f"bookable {command}" in result.output
+
+
+def test_help_imports_no_more_than_it_needs() -> None:
+    """It should be there at once."""
+    program = "import sys; from server.cli.main import main; main(['up', '--help'], standalone_mode=False); "
+    program += "print({'aiohttp', 'sqlalchemy', 'pydantic', 'redis'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.endswith("set()\n")
+
+
+def test_doctor_is_content_with_a_healthy_deployment(healthy: Environment) -> None:
+    result = run("doctor", environment=healthy)
+
+    assert result.exit_code == 0, result.output
+    assert "✗" not in result.output
+    assert "All well." in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("BOOKABLE_SECRET_KEYS", None, "Set BOOKABLE_SECRET_KEYS"),
+        ("BOOKABLE_SECRET_KEYS", "short", "at least 32 characters"),
+        ("BOOKABLE_DATABASE_URL", None, "Set BOOKABLE_DATABASE_URL"),
+        ("BOOKABLE_DATABASE_URL", "mysql://localhost/x", "Correct BOOKABLE_DATABASE_URL"),
+        ("BOOKABLE_DATABASE_URL", "postgresql://a:hunter2@127.0.0.1:1/x", "Start it, or correct BOOKABLE_DATABASE_URL"),
+        ("BOOKABLE_REDIS_URL", None, "Set BOOKABLE_REDIS_URL"),
+        ("BOOKABLE_REDIS_URL", "redis://127.0.0.1:1/0", "Start it, or correct BOOKABLE_REDIS_URL"),
+        ("BOOKABLE_REDIS_URL", "http://127.0.0.1", "Start it, or correct BOOKABLE_REDIS_URL"),
+        ("BOOKABLE_HTTP_BASE_URL", "http://127.0.0.1:1", "Start `bookable web`"),
+        ("BOOKABLE_HTTP_BASE_URL", "salon.example", "must start with http:// or https://"),
+        ("BOOKABLE_HTTP_PORT", "99999", "BOOKABLE_HTTP_PORT: Input should be less than or equal to 65535"),
+    ],
+)  # fmt: skip
+def test_doctor_names_what_is_wrong_and_the_remedy(
+    healthy: Environment, variable: str, value: str | None, complaint: str
+) -> None:
+    result = run("doctor", environment={**healthy, variable: value})
+
+    assert result.exit_code == 1
+    assert result.output.count("✗") == 1, result.output
+    assert complaint in result.output
+    assert "hunter2" not in result.output
+
+
+def test_doctor_sees_that_the_database_was_not_migrated(healthy: Environment, empty_database_url: str) -> None:
+    result = run("doctor", environment={**healthy, "BOOKABLE_DATABASE_URL": empty_database_url})
+
+    assert result.exit_code == 1
+    assert "Run `bookable migrate`" in result.output
+
+
+def test_doctor_sees_an_eviction_policy_that_loses_jobs(healthy: Environment, own_redis: RedisServer) -> None:
+    _redis(own_redis.url, "CONFIG SET maxmemory-policy allkeys-lru")
+
+    result = run("doctor", environment={**healthy, "BOOKABLE_REDIS_URL": own_redis.url})
+
+    assert result.exit_code == 1
+    assert "maxmemory-policy noeviction" in result.output
+
+
+def test_doctor_misses_the_worker(healthy: Environment, redis_url: str) -> None:
+    _redis(redis_url, "FLUSHDB")
+
+    result = run("doctor", environment=healthy)
+
+    assert result.exit_code == 1
+    assert "Start `bookable worker`" in result.output
+
+
+def test_migrate_says_from_where_to_where(empty_database_url: str) -> None:
+    environment: Environment = {"BOOKABLE_DATABASE_URL": empty_database_url}
+
+    first, second = run("migrate", environment=environment), run("migrate", environment=environment)
+
+    assert first.output.startswith("Migrated: empty → ")
+    assert second.output.startswith("Nothing to do: the database is at ")
+
+
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [
+        (["migrate"], {}),
+        (["migrate", "--wait", "0"], {"BOOKABLE_DATABASE_URL": "postgresql://127.0.0.1:1/x"}),
+        (["migrate"], {"BOOKABLE_DATABASE_URL": "sqlite:///x"}),
+        (["web"], {}),
+        (["web"], {"BOOKABLE_HTTP_PORT": "many"}),
+        (["web"], {"BOOKABLE_DATABASE_URL": "postgresql://127.0.0.1:1/x"}),
+        (["worker"], {}),
+        (["up", "--data-dir", "/dev/null/x"], {}),
+    ],
+)
+def test_an_expected_problem_is_one_line_and_exit_code_1(command: list[str], environment: Environment) -> None:
+    result = run(*command, environment=environment)
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_up_says_that_its_port_is_taken_before_it_starts_anything(own_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        result = run("up", "--port", str(port), "--data-dir", str(own_folder))
+
+    assert result.exit_code == 1
+    assert f"Port {port} is taken" in result.stderr
+    assert not (own_folder / "postgres").exists()
+
+
+def test_up_says_that_its_folder_is_in_use(own_folder: Path) -> None:
+    with locked(own_folder):
+        result = run("up", "--data-dir", str(own_folder))
+
+    assert result.exit_code == 1
+    assert "is in use by a Bookable that is running" in result.stderr
+
+
+def test_the_notes_of_the_demo_are_private_and_keep_the_key(tmp_path: Path) -> None:
+    notes = tmp_path / "demo.json"
+    assert earlier_key(notes) is None
+
+    write_notes(notes, "http://127.0.0.1:8080", _Facts())
+
+    assert earlier_key(notes) == "bk_key"
+    assert notes.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [notes]
+
+
+class _Facts:
+    business = "demo"
+    api_key = "bk_key"
+    services = ("cut",)
+    providers = ("ana", "ben")
+
+
+class _Content(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def _redis(url: str, command: str) -> None:
+    path, _, number = url.removeprefix("unix://").partition("?db=")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, connection.makefile("rb") as answers:
+        connection.connect(path)
+        for line in (f"SELECT {number or 0}", command):
+            connection.sendall(line.encode() + b"\r\n")
+            assert answers.readline() == b"+OK\r\n"
