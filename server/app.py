@@ -54,6 +54,7 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
     yield
     await database.close()
     await app[LINK].close()
+    await app[LIMITER].close()
 
 
 async def _listening(app: web.Application) -> AsyncIterator[None]:

@@ -106,7 +106,7 @@ class Stack:
         webs = [
             Part(
                 name="web" if self.processes == 1 else f"web-{number}",
-                command=[*command, "web", "--part-of", _mark(folder)],
+                command=[*command, "web", _mark(folder)],
                 environment=environment,
                 is_ready=lambda: self._answers("/healthz"),
                 stop=STOP,
@@ -115,7 +115,7 @@ class Stack:
         ]
         worker = Part(
             name="worker",
-            command=[*command, "worker", "--part-of", _mark(folder)],
+            command=[*command, "worker", _mark(folder)],
             environment=environment,
             stop=STOP,
         )
@@ -153,5 +153,9 @@ class Stack:
 
 
 def _mark(folder: Path) -> str:
-    """On the command line of each process of ours: the next start finds by it what this one left behind."""
-    return str(folder.resolve())
+    """
+    On the command line of each process of ours: the next start finds by it what this one left behind.
+
+    One word with the option in it: others (a shell, an editor) may have the folder's bare name on theirs.
+    """
+    return f"--part-of={folder.resolve()}"

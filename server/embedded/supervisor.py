@@ -103,7 +103,7 @@ class Supervisor:
             await asyncio.to_thread(child.close)
             if clock() - began > STEADY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
-            log.warning("%s ended with code %s; starting it again", part.name, child.exit_code)
+            log.warning("%s ended with code %s; starting it again in %.1f s", part.name, child.exit_code, pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             try:
@@ -111,7 +111,7 @@ class Supervisor:
             except (EmbeddedError, OSError) as error:
                 log.error("%s", error)
             else:
-                log.warning("%s runs again", part.name)
+                log.info("%s runs again", part.name)
 
     async def _stop_all(self) -> None:
         for name in reversed(list(self._children)):

@@ -34,7 +34,8 @@ class Limiter:
         self._trusted = settings.http.trusted_proxies
         self._exempt_known: dict[str, bool] = {}
         self._local = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = _shared(settings)
+        self._storage = _storage(settings)
+        self._shared = FixedWindowRateLimiter(self._storage) if self._storage is not None else None
         self._local_until = 0.0
 
     def client_address(self, request: web.Request) -> str:
@@ -92,25 +93,29 @@ class Limiter:
         """A wrong key came from *address*. Counted here: a guesser must not gain by taking Redis down."""
         await self._local.hit(self._items["failed"], "failed", address)
 
+    async def close(self) -> None:
+        """Closes the connections to Redis."""
+        if self._storage is not None:
+            await self._storage.bridge.storage.aclose()
+
     async def _check(self, limiter: FixedWindowRateLimiter, item: RateLimitItem, kind: str, who: str) -> None:
         if not await limiter.hit(item, kind, who):
             window = await limiter.get_window_stats(item, kind, who)
             raise TooManyRequests(retry_after_s=max(1, int(window.reset_time - time.time()) + 1))
 
 
-def _shared(settings: Settings) -> FixedWindowRateLimiter | None:
+def _storage(settings: Settings) -> RedisStorage | None:
     url = settings.redis.url
     if url is None:
         return None
     scheme = "async+redis+unix" if url.startswith("unix:") else "async+redis"
     timeout = settings.redis.timeout_ms / 1000
-    storage = RedisStorage(
+    return RedisStorage(
         f"{scheme}:{url.partition(':')[2]}",
         implementation="redispy",
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
     )
-    return FixedWindowRateLimiter(storage)
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

@@ -7,6 +7,7 @@ Leaves what the web process and the worker do with them to the tests of those.
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,6 +44,8 @@ with locked(pathlib.Path(sys.argv[1])) as folder:
     asyncio.run(main(folder))
 """
 
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+
 StartParent = Callable[[], "subprocess.Popen[str]"]
 
 
@@ -54,6 +57,13 @@ def postgres(own_folder: Path) -> EmbeddedPostgres:
 @pytest.fixture
 def redis(own_folder: Path) -> EmbeddedRedis:
     return EmbeddedRedis(own_folder / "redis")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -111,6 +121,29 @@ def test_a_signal_stops_everything_and_exits_well(
 
     assert parent.wait(timeout=20) == 0
     assert _servers(postgres, redis) == []
+
+
+def test_up_starts_again_at_once_after_it_was_killed(own_folder: Path, free_port: int) -> None:
+    """Its web processes may still be there, with their port."""
+    with _start_up(own_folder, free_port) as killed:
+        killed.kill()
+
+    with _start_up(own_folder, free_port) as parent:
+        parent.send_signal(signal.SIGINT)
+        rest = parent.stdout.read()
+
+    assert "Stopped." in rest
+    assert parent.returncode == 0
+    assert leftovers.started_with(f"--part-of={own_folder}") == []
+
+
+def test_who_only_has_the_folder_on_its_command_line_is_no_leftover(own_folder: Path) -> None:
+    program = [sys.executable, "-c", "input()", str(own_folder)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE) as editor:
+        found = leftovers.started_with(f"--part-of={own_folder}")
+        editor.kill()
+
+    assert found == []
 
 
 def test_a_second_instance_on_one_folder_is_refused(own_folder: Path) -> None:
@@ -239,6 +272,18 @@ def test_a_socket_folder_of_somebody_else_is_refused(own_folder: Path) -> None:
 
     with pytest.raises(DataFolderUnusable, match="belongs to somebody else"):
         EmbeddedRedis(own_folder / "redis").prepare()
+
+
+def _start_up(folder: Path, port: int) -> "subprocess.Popen[str]":
+    """`bookable up` in a process of its own, once it says where to click."""
+    command = [sys.executable, "-m", "server.cli.main", "up", "--port", str(port), "--data-dir", str(folder)]
+    parent = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **UNBUFFERED}
+    )
+    for line in parent.stdout:
+        if "Bookable is up" in line:
+            return parent
+    raise AssertionError(f"it ended with code {parent.wait()}")
 
 
 def _servers(postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> list[object]:
