@@ -94,7 +94,10 @@ def _values(size: Size, first: date) -> dict[str, str]:
 _CATALOGUE = (
     "SET synchronous_commit = off",
     "SET session_replication_role = replica",  # foreign keys hold by construction
-    "INSERT INTO businesses (id, slug, name) SELECT b, 'b-' || b, 'Business ' || b FROM generate_series(1, :businesses) b",
+    """
+    INSERT INTO businesses (id, slug, name)
+    SELECT b, 'b-' || b, 'Business ' || b FROM generate_series(1, :businesses) b
+    """,
     f"""
     INSERT INTO locations (business_id, id, slug, name, timezone)
     SELECT b, b, 'main', 'Main street', '{ZONE}' FROM generate_series(1, :businesses) b
@@ -111,7 +114,10 @@ _CATALOGUE = (
     INSERT INTO providers (business_id, id, slug, name, resource_id)
     SELECT (p - 1) / {TEAM} + 1, p, 'p-' || p, 'Provider ' || p, p FROM generate_series(1, :providers) p
     """,
-    "INSERT INTO provider_services (business_id, provider_id, service_id) SELECT business_id, id, business_id FROM providers",
+    """
+    INSERT INTO provider_services (business_id, provider_id, service_id)
+    SELECT business_id, id, business_id FROM providers
+    """,
     """
     INSERT INTO working_hours (business_id, provider_id, location_id, weekday, start_min, end_min)
     SELECT business_id, id, business_id, weekday, start_min, start_min + 240

@@ -25,7 +25,7 @@ from server.embedded.redis import EmbeddedRedis
 from server.store.migrate import migrate
 
 HOST = "127.0.0.1"
-ON_DISK = Path("/var/tmp")  # noqa: S108  # /tmp is often memory, where a commit costs nothing
+ON_DISK = Path("/var/tmp")  # /tmp is often memory, where a commit costs nothing
 WEB = ("-P", "-m", "server.cli.main", "web")
 SETTINGS = {
     "BOOKABLE_LIMIT_EXEMPT": "127.0.0.0/8,::1",

@@ -1,4 +1,4 @@
-# ruff: noqa: N818  # a refusal is named by what is wrong, as in server/domain/errors
+# a refusal is named by what is wrong, as in server/domain/errors
 """
 Owns every refusal of the package, with the data that a caller needs to answer it.
 

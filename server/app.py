@@ -15,14 +15,14 @@ from server.redis.availability_cache import AvailabilityCache
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
+from server.redis.rate_limits import RateLimits
 from server.redis.versions import Versions
 from server.settings import Settings
 from server.store.engine import Database
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
-from server.web.keys import CACHE, CORE, LIMITER, LINK, LISTENERS, SETTINGS, STREAMS
-from server.web.limits import Limiter
+from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, SETTINGS, STREAMS, OpenStreams
 from server.web.routes import add_routes
 from server.web.trace import surround
 
@@ -31,10 +31,9 @@ def build_app(settings: Settings) -> web.Application:
     """The web application; it connects when it starts."""
     app = web.Application(middlewares=[surround], client_max_size=settings.http.body_limit_bytes)
     app[SETTINGS] = settings
-    app[LIMITER] = Limiter(settings)
+    app[LIMITS] = RateLimits(settings)
     app[ORIGINS] = {}
-    streams: set[tuple[web.Request, str]] = set()
-    app[STREAMS] = streams
+    app[STREAMS] = OpenStreams()
     link = RedisLink(settings.redis)
     app[LINK] = link
     app[LISTENERS] = Listeners(settings.redis.url)
@@ -54,7 +53,7 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
     yield
     await database.close()
     await app[LINK].close()
-    await app[LIMITER].close()
+    await app[LIMITS].close()
 
 
 async def _listening(app: web.Application) -> AsyncIterator[None]:
@@ -67,7 +66,7 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
 
 async def _end_streams(app: web.Application) -> None:
     """Open streams would keep the process waiting; their clients come back to another one."""
-    for request, _ in list(app[STREAMS]):
+    for request in list(app[STREAMS].all):
         if request.transport is not None:
             request.transport.close()
 

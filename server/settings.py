@@ -4,13 +4,32 @@ Owns every setting: its type, unit, default and meaning, read once from `BOOKABL
 Leaves checking them against real services to `bookable doctor`.
 """
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 IPNetwork = IPv4Network | IPv6Network
+
+
+def within(address: str, networks: tuple[IPNetwork, ...]) -> bool:
+    """Whether *address* lies in one of *networks*; an IPv4 address in IPv6 clothes counts as what it is."""
+    if not is_address(address):
+        return False
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return any(parsed in network for network in networks)
+
+
+def is_address(text: str) -> bool:
+    """Whether *text* is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _comma_separated(value: object) -> object:

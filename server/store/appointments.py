@@ -120,7 +120,8 @@ WITH appointment AS (
 )"""
 _LOGGED = """
 , logged AS (
-    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence, starts_at, at)
+    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence,
+                             starts_at, at)
     SELECT business_id, id, :from_status, status, :actor, :reason, sequence, starts_at, :now FROM appointment
 )"""
 _TOLD = """

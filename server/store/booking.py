@@ -72,7 +72,8 @@ _ATTENDEE = """
 
 _LOGGED = """
 , logged AS (
-    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence, starts_at, at)
+    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence,
+                             starts_at, at)
     SELECT business_id, id, :from_status, status, :actor, :reason, sequence, starts_at, :now
       FROM appointment
 )"""
@@ -80,7 +81,8 @@ _LOGGED = """
 _REMINDED = """
 , reminded AS (
     INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
-    SELECT business_id, appointment.id, attendee.id, planned.recipient, planned.channel, planned.offset_min, planned.due_at
+    SELECT business_id, appointment.id, attendee.id, planned.recipient, planned.channel, planned.offset_min,
+           planned.due_at
       FROM appointment, attendee,
            unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
                AS planned (recipient, channel, offset_min, due_at)

@@ -29,7 +29,8 @@ SELECT clock_timestamp() AS now, b.id AS business_id, b.currency,
        p.id AS provider_id, p.slug AS provider_slug, p.name AS provider_name, p.resource_id, p.daily_cap,
        l.id AS location_id, l.slug AS location_slug, l.name AS location_name, l.timezone,
        l.holiday_country, l.holiday_subdivision,
-       weekly.windows AS weekly, special.days AS exceptions, service_weekly.windows AS service_hours, needs.lists AS needs
+       weekly.windows AS weekly, special.days AS exceptions, service_weekly.windows AS service_hours,
+       needs.lists AS needs
   FROM businesses b
   JOIN services s ON s.business_id = b.id AND s.slug = $2 AND s.active
   JOIN provider_services ps ON ps.business_id = b.id AND ps.service_id = s.id

@@ -25,7 +25,7 @@ from server.usecases.places import Target
 
 
 async def move_seat(
-    core: Core, session: Session, target: Target, offers: list[Offer], start: int, once: Once[Appointment]
+    core: Core, session: Session, target: Target, offers: list[Offer], start: int, *, once: Once[Appointment]
 ) -> Appointment:
     """The class that the attendee is in afterwards. The old one goes on without them, or ends with its last."""
     old, attendee = await current(session, target)

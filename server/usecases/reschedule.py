@@ -56,8 +56,8 @@ async def reschedule(
 
     async def work(session: Session) -> Appointment:
         if target.attendee is not None and appointment.capacity > 1:
-            return await move_seat(core, session, target, offers, moment, once)
-        return await _move(core, session, target, offers, moment, once)
+            return await move_seat(core, session, target, offers, moment, once=once)
+        return await _move(core, session, target, offers, moment, once=once)
 
     try:
         result = await once.run(core.database, core.vault, appointment.business_id, work, locks=locks)
@@ -69,7 +69,7 @@ async def reschedule(
 
 
 async def _move(
-    core: Core, session: Session, target: Target, offers: list[Offer], start: int, once: Once[Appointment]
+    core: Core, session: Session, target: Target, offers: list[Offer], start: int, *, once: Once[Appointment]
 ) -> Appointment:
     appointment, attendee = await current(session, target)
     check_movable(replace(target, appointment=appointment, attendee=attendee))

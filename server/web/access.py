@@ -61,10 +61,3 @@ class Forbidden(BookingError):
     """This API key does not have the scope for that."""
 
     scope: str
-
-
-@dataclass(eq=False)
-class TooManyRequests(BookingError):
-    """Too many requests; wait a moment."""
-
-    retry_after_s: int

@@ -9,19 +9,31 @@ from aiohttp import web
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
+from server.redis.rate_limits import RateLimits
 from server.settings import Settings
 from server.usecases.core import Core
 from server.web.access import Caller
-from server.web.limits import Limiter
 from server.web.shapes.base import Shape
+
+
+class OpenStreams:
+    """The event streams that this process serves, each with the business it is about."""
+
+    def __init__(self) -> None:
+        self.all: dict[web.Request, str] = {}
+
+    def of(self, business: str) -> int:
+        """How many of them are about *business*."""
+        return sum(about == business for about in self.all.values())
+
 
 SETTINGS = web.AppKey("settings", Settings)
 CORE = web.AppKey("core", Core)
 CACHE = web.AppKey("availability cache", AvailabilityCache)
 LINK = web.AppKey("redis link", RedisLink)
 LISTENERS = web.AppKey("listeners", Listeners)
-LIMITER = web.AppKey("limiter", Limiter)
-STREAMS = web.AppKey("open streams", set[tuple[web.Request, str]])
+LIMITS = web.AppKey("rate limits", RateLimits)
+STREAMS = web.AppKey("open streams", OpenStreams)
 
 CALLER = web.RequestKey("caller", Caller)
 BODY = web.RequestKey("body", Shape)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from server.domain import errors
-from server.web.access import Forbidden, TooManyRequests, Unauthenticated
+from server.web.access import Forbidden, Unauthenticated
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     PreconditionRequired: ProblemKind(428, "precondition-required", "If-Match is missing"),
     Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
     Forbidden: ProblemKind(403, "forbidden", "This API key may not do that"),
-    TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
+    errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
     errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
@@ -114,7 +114,7 @@ def problem(error: BaseException, request_id: str) -> web.Response:
         log.error("unexpected error in request %s", request_id, exc_info=error)
         return _respond(INTERNAL, "If it happens again, tell us the request id.", {}, request_id)
     headers = {}
-    if isinstance(error, errors.Unavailable | TooManyRequests):
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.InFlight):
         headers["Retry-After"] = "1"

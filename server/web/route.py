@@ -18,7 +18,8 @@ from server.store.api_keys import find_api_key
 from server.store.idempotency import KeyedRequest
 from server.tokens import token_hash
 from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Who
-from server.web.keys import BODY, CALLER, CORE, LIMITER, QUERY, RAW_BODY
+from server.web.client_address import client_address
+from server.web.keys import BODY, CALLER, CORE, LIMITS, QUERY, RAW_BODY, SETTINGS
 from server.web.problems import InvalidRequest, invalid
 from server.web.shapes.base import Shape
 
@@ -62,8 +63,8 @@ def as_handler(route: Route) -> Handler:
     needs_key = route.who in KEY_SCOPES
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        limiter = request.app[LIMITER]
-        address = limiter.client_address(request)
+        limits = request.app[LIMITS]
+        address = client_address(request, request.app[SETTINGS].http.trusted_proxies)
         caller = Caller(address=address)
         if hdrs.AUTHORIZATION in request.headers:
             caller = await _authenticate(request, caller)
@@ -71,10 +72,10 @@ def as_handler(route: Route) -> Handler:
             raise Unauthenticated
         if caller.key_id:
             _check_scope(request, caller, route.who)
-            if not limiter.is_exempt(address):
-                await limiter.count("key", str(caller.key_id))
-        elif not limiter.is_exempt(address):
-            await limiter.count(limit, address)
+            if not limits.is_exempt(address):
+                await limits.count("key", str(caller.key_id))
+        elif not limits.is_exempt(address):
+            await limits.count(limit, address)
         request[CALLER] = caller
         if route.query is not None:
             request[QUERY] = _read_query(request, route.query)
@@ -94,8 +95,8 @@ async def _authenticate(request: web.Request, caller: Caller) -> Caller:
     Raises:
         Unauthenticated: There is no such key, or it was revoked.
     """
-    limiter = request.app[LIMITER]
-    await limiter.check_failures(caller.address)
+    limits = request.app[LIMITS]
+    await limits.check_failures(caller.address)
     header = request.headers[hdrs.AUTHORIZATION]
     key = header[len(_BEARER) :].strip() if header.startswith(_BEARER) else ""
     found = None
@@ -103,7 +104,7 @@ async def _authenticate(request: web.Request, caller: Caller) -> Caller:
         async with request.app[CORE].database.reading() as session:
             found = await find_api_key(session, token_hash(key))
     if found is None:
-        await limiter.note_failure(caller.address)
+        await limits.note_failure(caller.address)
         raise Unauthenticated
     return Caller(
         address=caller.address,

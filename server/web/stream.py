@@ -30,7 +30,7 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
     asked = query_of(request, AvailabilityQuery)
     business = request.match_info["business"]
     open_streams = request.app[STREAMS]
-    if len(open_streams) >= MOST_STREAMS or sum(b == business for _, b in open_streams) >= MOST_PER_BUSINESS:
+    if len(open_streams.all) >= MOST_STREAMS or open_streams.of(business) >= MOST_PER_BUSINESS:
         return web.Response(status=204)  # EventSource stops at a 204; the client polls instead
     response = web.StreamResponse(
         headers={
@@ -39,8 +39,7 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
-    mine = (request, business)
-    open_streams.add(mine)
+    open_streams.all[request] = business
     try:
         with request.app[LISTENERS].waiting(business) as changes:
             await response.prepare(request)
@@ -50,13 +49,11 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
     except (ConnectionResetError, asyncio.CancelledError):
         pass
     finally:
-        open_streams.discard(mine)
+        open_streams.all.pop(request, None)
     return response
 
 
-async def _pass_on(
-    response: web.StreamResponse, changes: "asyncio.Queue[Change]", asked: AvailabilityQuery
-) -> None:
+async def _pass_on(response: web.StreamResponse, changes: "asyncio.Queue[Change]", asked: AvailabilityQuery) -> None:
     version = 0
     while True:
         days: set[date] = set()

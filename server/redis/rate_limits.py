@@ -1,25 +1,24 @@
 """
-Owns how often somebody may ask, and where they really ask from.
+Owns how often somebody may ask. Counted in Redis, by the `limits` library; without Redis each process counts alone.
 
-Leaves who they are to `access`. Counted in Redis, by the `limits` library; without Redis each process counts alone.
+Leaves who they are, and where they really ask from, to `web`.
 """
 
 import time
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from aiohttp import web
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
-from server.settings import IPNetwork, Settings
-from server.web.access import TooManyRequests
+from server.domain.errors import TooManyRequests
+from server.settings import Settings, within
 
 _PAUSE_S = 2.0
 
 
-class Limiter:
+class RateLimits:
     """Counts by name and address or key."""
 
     def __init__(self, settings: Settings) -> None:
@@ -31,26 +30,11 @@ class Limiter:
             "failed": parse(limit.failed_keys_per_ip),
         }
         self._exempt = limit.exempt
-        self._trusted = settings.http.trusted_proxies
         self._exempt_known: dict[str, bool] = {}
         self._local = FixedWindowRateLimiter(MemoryStorage())
         self._storage = _storage(settings)
         self._shared = FixedWindowRateLimiter(self._storage) if self._storage is not None else None
         self._local_until = 0.0
-
-    def client_address(self, request: web.Request) -> str:
-        """The nearest address that is not one of our own proxies: what stands left of it is hearsay."""
-        peer = request.remote or "127.0.0.1"  # a unix socket has no peer address
-        if not self._trusted or not _within(peer, self._trusted):
-            return peer
-        hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")]
-        for hop in reversed(hops):
-            if _parsed(hop) is None:
-                return peer
-            if not _within(hop, self._trusted):
-                return hop
-            peer = hop
-        return peer
 
     def is_exempt(self, address: str) -> bool:
         """Whether *address* is not counted at all."""
@@ -58,7 +42,7 @@ class Limiter:
         if known is None:
             if len(self._exempt_known) > 10_000:
                 self._exempt_known.clear()
-            known = self._exempt_known[address] = _within(address, self._exempt)
+            known = self._exempt_known[address] = within(address, self._exempt)
         return known
 
     async def count(self, kind: str, who: str) -> None:
@@ -96,6 +80,7 @@ class Limiter:
     async def close(self) -> None:
         """Closes the connections to Redis."""
         if self._storage is not None:
+            assert isinstance(self._storage.bridge, RedispyBridge)
             await self._storage.bridge.storage.aclose()
 
     async def _check(self, limiter: FixedWindowRateLimiter, item: RateLimitItem, kind: str, who: str) -> None:
@@ -116,18 +101,3 @@ def _storage(settings: Settings) -> RedisStorage | None:
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
     )
-
-
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(address)
-    except ValueError:
-        return None
-
-
-def _within(address: str, networks: tuple[IPNetwork, ...]) -> bool:
-    parsed = _parsed(address)
-    if parsed is None:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return any((mapped or parsed) in ip_network(network) for network in networks)
