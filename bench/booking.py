@@ -15,13 +15,13 @@ from bench.services import Listener
 
 CONNECTIONS = 16
 GOAL, GOAL_P95_MS = 0.25, 30
-MOST_PER_SECOND = 4_000
+MOST_PER_SECOND = 2_500
 """Requests prepared per second of a round."""
 
 
 def measure_booking(bench: Bench, seeded: Seeded, database: str) -> Row:
     """One row: with one web process, or with two if that is faster."""
-    bare = pgbench(bench.services, database, providers=seeded.size.providers, first=seeded.first.isoformat())
+    bare = pgbench(bench.services, database, seeded=seeded)
     bookings = Bookings(seeded)
     bare_rates: list[float] = []
 
@@ -34,12 +34,12 @@ def measure_booking(bench: Bench, seeded: Seeded, database: str) -> Row:
     ):
         watches = {1: _watch(bench, one), 2: _watch(bench, two)}
         for webs in (one, two):
-            bench.client.run(_load(bench, webs, bookings))
+            bench.client.run(booking_load(bench, webs, bookings))
         by_turns(
             bench.pace.rounds,
             ask_bare,
-            lambda: watches[1].round(_load(bench, one, bookings)),
-            lambda: watches[2].round(_load(bench, two, bookings)),
+            lambda: watches[1].round(booking_load(bench, one, bookings)),
+            lambda: watches[2].round(booking_load(bench, two, bookings)),
         )
     processes, watch = max(watches.items(), key=lambda item: item[1].per_second)
     bare_rate = median(bare_rates)
@@ -73,9 +73,6 @@ def booking_load(bench: Bench, webs: list[Listener], bookings: Bookings) -> Load
         seconds=bench.pace.seconds,
         warm_up_s=bench.pace.warm_up_s,
     )
-
-
-_load = booking_load
 
 
 def _watch(bench: Bench, webs: list[Listener]) -> Stopwatch:

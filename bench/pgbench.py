@@ -8,8 +8,11 @@ import importlib.util
 import re
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
+from bench.seed import DAYS as SEEDED_DAYS
+from bench.seed import Seeded
 from bench.services import Services
 
 DAYS = 640
@@ -30,17 +33,17 @@ VACUUM (ANALYZE) bench_claims;
 SCRIPT = """
 \\set resource random(1, {providers})
 \\set day random(1, {days})
-\\set half random(0, 15)
+\\set start {first} + :day * 86400 + random(0, 15) * 1800
+\\set end :start + 1800
 BEGIN;
-SELECT pg_advisory_xact_lock(:resource * 100000 + :day);
+SELECT pg_advisory_xact_lock(:resource::bigint * 100000 + :day::bigint);
 SELECT count(*) AS taken FROM bench_claims
- WHERE resource_id = :resource AND lower(during) < timestamptz '{first}' + :day * interval '1 day' + (:half + 1) * interval '30 min'
-   AND lower(during) > timestamptz '{first}' + :day * interval '1 day' + :half * interval '30 min' - interval '5 days'
-   AND upper(during) > timestamptz '{first}' + :day * interval '1 day' + :half * interval '30 min' \\gset
+ WHERE resource_id = :resource::bigint AND lower(during) < to_timestamp(:end::bigint)
+   AND lower(during) > to_timestamp(:start::bigint) - interval '5 days' AND upper(during) > to_timestamp(:start::bigint)
+\\gset
 \\if :taken = 0
 INSERT INTO bench_claims (resource_id, during)
-VALUES (:resource, tstzrange(timestamptz '{first}' + :day * interval '1 day' + :half * interval '30 min',
-                             timestamptz '{first}' + :day * interval '1 day' + (:half + 1) * interval '30 min'))
+VALUES (:resource::bigint, tstzrange(to_timestamp(:start::bigint), to_timestamp(:end::bigint)))
     ON CONFLICT DO NOTHING;
 \\endif
 COMMIT;
@@ -72,11 +75,12 @@ class Pgbench:
         return float(found.group(1))
 
 
-def pgbench(services: Services, database: str, *, providers: int, first: str) -> Pgbench:
-    """Make the table in *database*, whose providers are the resources 1 to *providers*."""
+def pgbench(services: Services, database: str, *, seeded: Seeded) -> Pgbench:
+    """Make the table in *database*, which holds what was *seeded*: its providers are the resources."""
     services.postgres.sql(TABLE, database=database)
     script = services.folder / "booking.pgbench"
-    script.write_text(SCRIPT.format(providers=providers, days=DAYS, first=f"{first} 08:00+00"))
+    begin = datetime.combine(seeded.first + timedelta(days=SEEDED_DAYS), time(8), UTC)
+    script.write_text(SCRIPT.format(providers=seeded.size.providers, days=DAYS, first=int(begin.timestamp())))
     return Pgbench(services, database, script)
 
 

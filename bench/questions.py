@@ -1,25 +1,34 @@
 """
 Owns what is asked: availability and bookings as bytes of HTTP/1.1, the same ones for the same database.
 
-Leaves sending them to `load`.
+Leaves sending them to `load`. Equal questions that are under way at once are answered together by the server, which would
+flatter it: there are always more different questions than connections.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from bench.seed import DAYS, START_MINUTES, TEAM, ZONE, Seeded
 
+T = TypeVar("T")
+
+_ALIKE = [
+    f"Europe/{city}" for city in ("Berlin Paris Rome Madrid Vienna Zurich Prague Warsaw Budapest Brussels".split())
+]
+"""Zones that share their offsets: other questions, the same work."""
+
 _BOOKABLE_DAYS = 640
 """After the thirty days that hold the seeded appointments, and before the service's horizon."""
 
 
 def day_questions(seeded: Seeded, *, most: int = 5_000) -> list[bytes]:
-    """One day of one provider. No two alike are under way at once: equal questions are answered together."""
+    """One day of one provider."""
     days = [day for day in (seeded.first + timedelta(days=n) for n in range(DAYS)) if day.weekday() < 6]
     asked = [(provider, day) for day in days for provider in range(seeded.size.providers)]
     return [get(availability(seeded, first=day, last=day, provider=p)) for p, day in _some(asked, most)]
@@ -28,15 +37,21 @@ def day_questions(seeded: Seeded, *, most: int = 5_000) -> list[bytes]:
 def month_questions(seeded: Seeded, *, most: int = 5_000) -> list[bytes]:
     """Thirty days of one provider."""
     last = seeded.first + timedelta(days=DAYS - 1)
-    providers = _some(range(seeded.size.providers), most)
-    return [get(availability(seeded, first=seeded.first, last=last, provider=p)) for p in providers]
+    asked = [(provider, zone) for zone in _ALIKE for provider in range(seeded.size.providers)]
+    return [
+        get(availability(seeded, first=seeded.first, last=last, zone=zone, provider=provider))
+        for provider, zone in _some(asked, most)
+    ]
 
 
 def team_questions(seeded: Seeded, *, most: int = 5_000) -> list[bytes]:
     """Thirty days of whoever of a business's ten providers is free."""
     last = seeded.first + timedelta(days=DAYS - 1)
-    teams = _some(range(seeded.size.businesses), most)
-    return [get(availability(seeded, first=seeded.first, last=last, team=team)) for team in teams]
+    asked = [(team, zone) for zone in _ALIKE for team in range(seeded.size.businesses)]
+    return [
+        get(availability(seeded, first=seeded.first, last=last, zone=zone, team=team))
+        for team, zone in _some(asked, most)
+    ]
 
 
 class Bookings:
@@ -83,16 +98,12 @@ class Bookings:
 
 
 def availability(
-    seeded: Seeded, *, first: date, last: date, provider: int | None = None, team: int | None = None
+    seeded: Seeded, *, first: date, last: date, zone: str = ZONE, provider: int | None = None, team: int = 0
 ) -> str:
     """The path of a question about one provider, or about all ten of a business."""
-    asked = f"service=cut&from={first}&to={last}"
-    if provider is not None:
-        return (
-            f"/v1/businesses/{seeded.business_of(provider)}/availability?{asked}&provider={seeded.slug_of(provider)}"
-        )
-    assert team is not None
-    return f"/v1/businesses/{seeded.business_of(team * TEAM)}/availability?{asked}"
+    business = seeded.business_of(team * TEAM if provider is None else provider)
+    one = "" if provider is None else f"&provider={seeded.slug_of(provider)}"
+    return f"/v1/businesses/{business}/availability?service=cut{one}&from={first}&to={last}&tz={zone}"
 
 
 def get(path: str) -> bytes:
@@ -114,7 +125,6 @@ def path_of(request: bytes) -> str:
     return request.split(b" ", 2)[1].decode()
 
 
-def _some[T](things: "range | list[T]", most: int) -> list[T]:
+def _some(things: Sequence[T], most: int) -> Sequence[T]:
     """At most *most* of *things*, at random but the same each time."""
-    listed = list(things)
-    return listed if len(listed) <= most else random.Random(most).sample(listed, most)
+    return things if len(things) <= most else random.Random(most).sample(things, most)

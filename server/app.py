@@ -22,8 +22,9 @@ from server.store.engine import Database
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
-from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, SETTINGS, STREAMS, OpenStreams
+from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, SETTINGS, STREAMS, TALLY, OpenStreams
 from server.web.routes import add_routes
+from server.web.tally import Tally
 from server.web.trace import surround
 
 
@@ -33,11 +34,13 @@ def build_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[LIMITS] = RateLimits(settings)
     app[ORIGINS] = {}
+    app[TALLY] = Tally()
     app[STREAMS] = OpenStreams()
     link = RedisLink(settings.redis)
+    cache = AvailabilityCache(Versions(link), settings.cache)
     app[LINK] = link
-    app[LISTENERS] = Listeners(settings.redis.url)
-    app[CACHE] = AvailabilityCache(Versions(link), settings.cache)
+    app[CACHE] = cache
+    app[LISTENERS] = Listeners(settings.redis.url, heard=lambda change: cache.forget(change.business))
     app.cleanup_ctx.append(_core)
     app.cleanup_ctx.append(_listening)
     app.on_shutdown.append(_end_streams)
@@ -74,6 +77,8 @@ async def _end_streams(app: web.Application) -> None:
 def run_web(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM, then lets running requests end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if not settings.http.access_log:
+        logging.getLogger("bookable.access").setLevel(logging.WARNING)
     web.run_app(
         build_app(settings),
         host=settings.http.host,

@@ -54,6 +54,9 @@ class HttpSettings(BaseModel):
     processes: int = Field(default=1, ge=1, le=64)
     """Web processes that `bookable up` and `demo` start on one port."""
 
+    access_log: bool = False
+    """A line per request. Usually the proxy in front writes one already; paths are logged without their tokens."""
+
     trusted_proxies: Networks = ()
     """Proxies whose X-Forwarded-For is believed, comma-separated. Empty: the peer's address counts."""
 

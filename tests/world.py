@@ -16,6 +16,7 @@ from server.domain.appointment import Booked, CustomerDetails, Held, Order, Slot
 from server.domain.lifecycle import Actor
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
+from server.redis.listeners import Listeners
 from server.settings import DatabaseSettings, LimitSettings, RedisSettings, SecretSettings, Settings
 from server.store.engine import Database
 from server.tokens import Vault, new_api_key, token_hash
@@ -45,7 +46,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     database = await Database.open(settings.database)
     link = RedisLink(settings.redis)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
-    yield Core(database, vault, Changes(link), settings.booking)
+    yield Core(database, vault, Changes(link, Listeners(None)), settings.booking)
     await database.close()
     await link.close()
 

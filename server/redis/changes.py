@@ -19,7 +19,7 @@ from server.redis.versions import bump
 class Changes:
     """Bumps versions and publishes what has changed, in one round trip."""
 
-    def __init__(self, link: RedisLink, listeners: Listeners | None = None) -> None:
+    def __init__(self, link: RedisLink, listeners: Listeners) -> None:
         self._link = link
         self._listeners = listeners
 
@@ -40,8 +40,9 @@ class Changes:
                 await pipe.execute()
             return True
 
-        if not await self._link.ask(tell) and self._listeners is not None:
-            self._listeners.deliver(change)
+        told = await self._link.ask(tell)
+        # This process must not wait for its own message to come back; without Redis it is the only one that hears.
+        self._listeners.heard(change) if told else self._listeners.deliver(change)
 
     async def announce_appointment(
         self, appointment: Appointment, *other_starts: datetime, others: Iterable[str] = (), shared: bool = False

@@ -35,8 +35,10 @@ class Change:
 class Listeners:
     """Those in this process who wait for changes, by business."""
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, heard: Callable[[Change], None] = lambda _: None) -> None:
         self._url = url
+        self.heard = heard
+        """Called with each change first, whoever waits."""
         self._queues: defaultdict[str, set[asyncio.Queue[Change]]] = defaultdict(set)
 
     @contextlib.contextmanager
@@ -53,6 +55,7 @@ class Listeners:
 
     def deliver(self, change: Change) -> None:
         """Passes *change* to those who wait for it. A full queue is a listener that is already behind."""
+        self.heard(change)
         for queue in self._queues.get(change.business, ()):
             with contextlib.suppress(asyncio.QueueFull):
                 queue.put_nowait(change)

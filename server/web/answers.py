@@ -11,7 +11,14 @@ from aiohttp import hdrs, web
 from server.usecases.once import Replay
 from server.web.shapes.base import Shape
 
-PRIVATE: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
+SAFE: dict[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    hdrs.VARY: hdrs.ORIGIN,
+}
+"""What every answer carries."""
+PRIVATE: dict[str, str] = {**SAFE, hdrs.CACHE_CONTROL: "no-store"}
 
 
 def as_json(shape: Shape) -> bytes:

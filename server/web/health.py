@@ -5,12 +5,12 @@ Leaves counting to `trace`.
 """
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from server.domain.errors import Unavailable
 from server.redis.heartbeats import living
 from server.web.answers import json_answer
-from server.web.keys import CORE, LINK
+from server.web.keys import CORE, LINK, TALLY
 from server.web.shapes.health import Readiness
 
 
@@ -37,6 +37,7 @@ async def readyz(request: web.Request) -> web.Response:
     return json_answer(readiness, status=200 if database else 503)
 
 
-async def metrics(_: web.Request) -> web.Response:
-    """For Prometheus."""
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+async def metrics(request: web.Request) -> web.Response:
+    """For Prometheus: what this process has answered, and its own memory and processor time."""
+    body = generate_latest(REGISTRY) + generate_latest(request.app[TALLY].registry)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -14,6 +14,7 @@ from server.settings import Settings
 from server.usecases.core import Core
 from server.web.access import Caller
 from server.web.shapes.base import Shape
+from server.web.tally import Tally
 
 
 class OpenStreams:
@@ -33,6 +34,7 @@ CACHE = web.AppKey("availability cache", AvailabilityCache)
 LINK = web.AppKey("redis link", RedisLink)
 LISTENERS = web.AppKey("listeners", Listeners)
 LIMITS = web.AppKey("rate limits", RateLimits)
+TALLY = web.AppKey("tally", Tally)
 STREAMS = web.AppKey("open streams", OpenStreams)
 
 CALLER = web.RequestKey("caller", Caller)

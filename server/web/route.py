@@ -50,6 +50,8 @@ class Route:
     idempotent: bool = False
     """Takes an Idempotency-Key."""
     media_type: str = "application/json"
+    ready: Callable[[web.Request], web.Response | None] | None = None
+    """Gives an answer that is already there, before anything of the request is read."""
 
     @property
     def takes_body(self) -> bool:
@@ -65,18 +67,20 @@ def as_handler(route: Route) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         limits = request.app[LIMITS]
         address = client_address(request, request.app[SETTINGS].http.trusted_proxies)
-        caller = Caller(address=address)
+        counts = not limits.is_exempt(address)
+        caller = None
         if hdrs.AUTHORIZATION in request.headers:
-            caller = await _authenticate(request, caller)
+            caller = await _authenticate(request, address)
+            _check_scope(request, caller, route.who)
+            if counts:
+                await limits.count("key", str(caller.key_id))
         elif needs_key:
             raise Unauthenticated
-        if caller.key_id:
-            _check_scope(request, caller, route.who)
-            if not limits.is_exempt(address):
-                await limits.count("key", str(caller.key_id))
-        elif not limits.is_exempt(address):
+        elif counts:
             await limits.count(limit, address)
-        request[CALLER] = caller
+        if route.ready is not None and (answer := route.ready(request)) is not None:
+            return answer
+        request[CALLER] = caller or Caller(address=address)
         if route.query is not None:
             request[QUERY] = _read_query(request, route.query)
         elif request.query_string:
@@ -88,7 +92,7 @@ def as_handler(route: Route) -> Handler:
     return handle
 
 
-async def _authenticate(request: web.Request, caller: Caller) -> Caller:
+async def _authenticate(request: web.Request, address: str) -> Caller:
     """
     The caller with the rights of their API key.
 
@@ -96,7 +100,7 @@ async def _authenticate(request: web.Request, caller: Caller) -> Caller:
         Unauthenticated: There is no such key, or it was revoked.
     """
     limits = request.app[LIMITS]
-    await limits.check_failures(caller.address)
+    await limits.check_failures(address)
     header = request.headers[hdrs.AUTHORIZATION]
     key = header[len(_BEARER) :].strip() if header.startswith(_BEARER) else ""
     found = None
@@ -104,10 +108,10 @@ async def _authenticate(request: web.Request, caller: Caller) -> Caller:
         async with request.app[CORE].database.reading() as session:
             found = await find_api_key(session, token_hash(key))
     if found is None:
-        await limits.note_failure(caller.address)
+        await limits.note_failure(address)
         raise Unauthenticated
     return Caller(
-        address=caller.address,
+        address=address,
         business=found.business,
         business_id=found.business_id,
         key_id=found.id,

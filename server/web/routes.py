@@ -46,7 +46,8 @@ DECISION: Mapping[str, Any] = {
 ROUTES: Sequence[Route] = (
     Route("GET", f"{BUSINESS}/availability", Who.PUBLIC, availability.get_availability,
           "Availability", "Free slots by day",
-          query=AvailabilityQuery, answers={200: AvailabilityAnswer, 304: None}),
+          query=AvailabilityQuery, answers={200: AvailabilityAnswer, 304: None},
+          ready=availability.ready_availability),
     Route("GET", f"{BUSINESS}/availability/stream", Who.PUBLIC, stream.stream_availability,
           "Availability", "The same, whenever it changes (server-sent events)",
           query=AvailabilityQuery, answers={200: None, 204: None}, media_type="text/event-stream"),

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
 from server.redis.heartbeats import beat
+from server.redis.listeners import Listeners
 from server.settings import Settings
 from server.store.engine import Database
 from server.tokens import Vault
@@ -58,7 +59,7 @@ async def _core(settings: Settings) -> AsyncIterator[tuple[Core, RedisLink]]:
     link = RedisLink(settings.redis)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
     try:
-        yield Core(database, vault, Changes(link), settings.booking), link
+        yield Core(database, vault, Changes(link, Listeners(None)), settings.booking), link
     finally:
         await database.close()
         await link.close()

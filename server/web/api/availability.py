@@ -5,10 +5,12 @@ Leaves computing them to `usecases/find_slots`, keeping them to the cache.
 """
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from server.domain.zones import zone
+from server.redis.availability_cache import Answer
 from server.usecases.find_slots import SlotQuery, explain_start, find_slots
-from server.web.answers import json_answer
+from server.web.answers import SAFE, json_answer
 from server.web.keys import CACHE, CORE, SETTINGS
 from server.web.route import query_of
 from server.web.shapes.availability import (
@@ -18,6 +20,10 @@ from server.web.shapes.availability import (
     Explanation,
     RuleVerdict,
     render_availability,
+)
+
+_HEADERS: "CIMultiDict[str]" = CIMultiDict(
+    {**SAFE, hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-cache"}
 )
 
 
@@ -30,14 +36,21 @@ async def get_availability(request: web.Request) -> web.Response:
         async with request.app[CORE].database.reading() as session:
             return render_availability(await find_slots(session, slot_query(business, asked)), _stream(request))
 
-    answer = await request.app[CACHE].get((business, asked), business, asked.provider, compute)
+    return _respond(request, await request.app[CACHE].get(request.raw_path, (business, asked.provider), compute))
+
+
+def ready_availability(request: web.Request) -> web.Response | None:
+    """The same, if the very same question was answered a moment ago and nothing has changed."""
+    answer = request.app[CACHE].ready(request.raw_path)
+    return _respond(request, answer) if answer is not None else None
+
+
+def _respond(request: web.Request, answer: Answer) -> web.Response:
+    headers = _HEADERS.copy()
+    headers[hdrs.ETAG] = answer.etag
     if answer.etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
-        return web.Response(status=304, headers={hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: "no-cache"})
-    return web.Response(
-        body=answer.body,
-        content_type="application/json",
-        headers={hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: "no-cache"},
-    )
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=answer.body, headers=headers)
 
 
 async def explain_availability(request: web.Request) -> web.Response:

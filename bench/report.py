@@ -1,0 +1,39 @@
+"""
+Owns showing what was measured: the table for people, the file for programs.
+
+Leaves the words around the table to whoever edits `docs/performance.md`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.measure import Row, machine
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench" / "results.json"
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+HEAD = ("figure", "measured", "reference", "ratio", "must reach", "reached?")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown."""
+    lines = [HEAD, tuple("---" for _ in HEAD)]
+    lines += [(r.figure, r.measured, r.reference, r.ratio, r.goal, "yes" if r.reached else "**no**") for r in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def save(rows: Sequence[Row]) -> None:
+    """Write `results.json`, and the table between the markers of the page."""
+    measured_at = datetime.now(UTC).replace(microsecond=0).isoformat()
+    results = {"measured_at": measured_at, "machine": machine(), "rows": [asdict(row) for row in rows]}
+    RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    told = ", ".join(f"{name} {value}" for name, value in machine().items())
+    between = f"{BEGIN}\n\n{table(rows)}\n\nMeasured on {measured_at[:10]}: {told}.\n\n{END}"
+    PAGE.write_text(before + between + after, encoding="utf-8")

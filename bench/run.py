@@ -1,0 +1,104 @@
+"""
+Owns `make bench`: which figures are taken, in which order, on which data.
+
+Leaves each figure to its own module.
+
+    python -m bench.run [--quick] [--details] [--only NAME[,NAME...]]
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from bench import report
+from bench.availability import FIGURES, measure_availability
+from bench.booking import measure_booking
+from bench.growth import QUICK_SIZES, SIZES, measure_growth
+from bench.load import client
+from bench.measure import QUICK, THOROUGH, Bench, Row
+from bench.seed import Seeded, Size, seed
+from bench.services import services
+from bench.slots import measure_slots
+
+SALONS = Size(providers=500, appointments=100_000, upcoming=200)
+QUICK_SALONS = Size(providers=100, appointments=20_000, upcoming=200)
+"""Fifty businesses (or ten) of ten providers with two hundred appointments each in thirty days."""
+
+NAMES = ("slots", *(figure.name for figure in FIGURES), "booking", "growth")
+
+
+def main() -> int:
+    """Takes the figures; 1 if one of them was missed."""
+    arguments = _parse()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    say = _speaker()
+    with services() as running, client() as asking:
+        bench = Bench(running, asking, QUICK if arguments.quick else THOROUGH, arguments.quick, say)
+        rows: list[Row] = []
+        for row in _figures(bench, arguments.only):
+            say(f"{row.figure}: {row.measured} {row.ratio} ({'reached' if row.reached else 'MISSED'}: {row.goal})")
+            rows.append(row)
+            if arguments.details:
+                print(json.dumps(row.details), file=sys.stderr)
+        say("stopping")
+    print(f"\n{report.table(rows)}\n")
+    if arguments.only == NAMES and not arguments.quick:
+        report.save(rows)
+    else:
+        print("Some figures only, or quickly: nothing is written.")
+    return 0 if all(row.reached for row in rows) else 1
+
+
+def _figures(bench: Bench, names: Sequence[str]) -> Iterable[Row]:
+    if "slots" in names:
+        yield measure_slots(bench)
+    figures = [figure for figure in FIGURES if figure.name in names]
+    if figures or "booking" in names:
+        salons = _seeded(bench, "salons", QUICK_SALONS if bench.quick else SALONS)
+        for figure in figures:
+            bench.say(f"measuring {figure.name}")
+            yield measure_availability(bench, salons, figure)
+        if "booking" in names:
+            bench.say("measuring booking")
+            yield measure_booking(bench, salons, "salons")
+    if "growth" in names:
+        sizes = QUICK_SIZES if bench.quick else SIZES
+        databases = {size: _seeded(bench, f"growth_{size.appointments}", size) for size in sizes}
+        bench.say("measuring growth")
+        yield from measure_growth(bench, databases)
+
+
+def _seeded(bench: Bench, database: str, size: Size) -> Seeded:
+    bench.say(f"filling a database: {size}")
+    return seed(bench.services.migrated(database), size)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure Bookable beside references.")
+    parser.add_argument("--quick", action="store_true", help="short rounds on less data; writes nothing")
+    parser.add_argument("--details", action="store_true", help="print what is behind each row as JSON")
+    parser.add_argument("--only", default=NAMES, type=_names, help=f"some of {','.join(NAMES)}; writes nothing")
+    return parser.parse_args()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(NAMES):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(NAMES)}")
+    return names
+
+
+def _speaker() -> Callable[[str], None]:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:4.0f} s] {text}", file=sys.stderr, flush=True)
+
+    return say
+
+
+if __name__ == "__main__":
+    sys.exit(main())
