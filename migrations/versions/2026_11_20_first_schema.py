@@ -40,6 +40,35 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_businesses_slug")),
     )
     op.create_table(
+        "idempotency_records",
+        sa.Column("business_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("caller", sa.String(length=100), nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("sealed_body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("status BETWEEN 200 AND 599", name=op.f("ck_idempotency_records_status")),
+        sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_idempotency_records")),
+        sa.UniqueConstraint(
+            "business_id", "caller", "key_hash", name=op.f("uq_idempotency_records_business_id_caller_key_hash")
+        ),
+    )
+    op.create_index("ix_idempotency_records_created", "idempotency_records", ["created_at"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("business_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("appointment_id", sa.BigInteger(), nullable=True),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_outbox")),
+    )
+    op.create_index("ix_outbox_open", "outbox", ["id"], unique=False, postgresql_where=sa.text("done_at IS NULL"))
+    op.create_table(
         "api_keys",
         sa.Column("business_id", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -96,28 +125,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_customers")),
         sa.UniqueConstraint("business_id", "email", name=op.f("uq_customers_business_id_email")),
-        sa.UniqueConstraint("business_id", "uid", name=op.f("uq_customers_business_id_uid")),
     )
-    op.create_table(
-        "idempotency_records",
-        sa.Column("business_id", sa.BigInteger(), nullable=False),
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("caller", sa.String(length=100), nullable=False),
-        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("sealed_body", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("status BETWEEN 200 AND 599", name=op.f("ck_idempotency_records_status")),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_idempotency_records_business_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_idempotency_records")),
-        sa.UniqueConstraint(
-            "business_id", "caller", "key_hash", name=op.f("uq_idempotency_records_business_id_caller_key_hash")
-        ),
-    )
-    op.create_index("ix_idempotency_records_created", "idempotency_records", ["created_at"], unique=False)
     op.create_table(
         "locations",
         sa.Column("business_id", sa.BigInteger(), nullable=False),
@@ -150,21 +158,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_locations")),
         sa.UniqueConstraint("business_id", "slug", name=op.f("uq_locations_business_id_slug")),
     )
-    op.create_table(
-        "outbox",
-        sa.Column("business_id", sa.BigInteger(), nullable=False),
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("appointment_id", sa.BigInteger(), nullable=True),
-        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_outbox_business_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_outbox")),
-    )
-    op.create_index("ix_outbox_open", "outbox", ["id"], unique=False, postgresql_where=sa.text("done_at IS NULL"))
     op.create_table(
         "services",
         sa.Column("business_id", sa.BigInteger(), nullable=False),
@@ -572,7 +565,6 @@ def upgrade() -> None:
             ondelete="NO ACTION",
         ),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_attendees")),
-        sa.UniqueConstraint("business_id", "token_hash", name=op.f("uq_attendees_business_id_token_hash")),
     )
     op.create_index("ix_attendees_appointment", "attendees", ["business_id", "appointment_id"], unique=False)
     op.create_index("ix_attendees_customer", "attendees", ["business_id", "customer_id"], unique=False)
@@ -617,9 +609,14 @@ def upgrade() -> None:
             ["business_id"], ["businesses.id"], name=op.f("fk_holds_business_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_holds")),
-        sa.UniqueConstraint("business_id", "token_hash", name=op.f("uq_holds_business_id_token_hash")),
     )
-    op.create_index("ix_holds_appointment", "holds", ["business_id", "appointment_id"], unique=False)
+    op.create_index(
+        "ix_holds_appointment",
+        "holds",
+        ["business_id", "appointment_id"],
+        unique=False,
+        postgresql_where=sa.text("appointment_id IS NOT NULL"),
+    )
     op.create_index("ix_holds_expires", "holds", ["expires_at"], unique=False)
     op.create_index("ix_holds_token_hash", "holds", ["token_hash"], unique=False)
     op.create_table(
@@ -733,7 +730,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_claims")),
     )
     op.create_index("ix_claims_appointment", "claims", ["business_id", "appointment_id"], unique=False)
-    op.create_index("ix_claims_hold", "claims", ["business_id", "hold_id"], unique=False)
+    op.create_index(
+        "ix_claims_hold",
+        "claims",
+        ["business_id", "hold_id"],
+        unique=False,
+        postgresql_where=sa.text("hold_id IS NOT NULL"),
+    )
     op.create_index(
         "ix_claims_resource_start",
         "claims",
@@ -759,10 +762,10 @@ def downgrade() -> None:
     op.drop_table("service_hours")
     op.drop_table("resources")
     op.drop_table("services")
-    op.drop_table("outbox")
     op.drop_table("locations")
-    op.drop_table("idempotency_records")
     op.drop_table("customers")
     op.drop_table("audit_entries")
     op.drop_table("api_keys")
+    op.drop_table("outbox")
+    op.drop_table("idempotency_records")
     op.drop_table("businesses")

@@ -36,7 +36,6 @@ customers = tenant_table(
     Column("locale", String(35), nullable=False, server_default="en"),
     *versioned(),
     unique_in_business("email"),
-    unique_in_business("uid"),
     CheckConstraint("email = lower(email) AND email LIKE '%_@_%'", name="email"),
 )
 
@@ -87,7 +86,6 @@ attendees = tenant_table(
     Column("cancelled_at", DateTime(timezone=True)),
     Column("fee_minor", Integer, nullable=False, server_default=text("0")),
     created_at(),
-    unique_in_business("token_hash"),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
     belongs_to("customer_id", "customers"),
     CheckConstraint("partstat IN ('NEEDS-ACTION', 'ACCEPTED', 'DECLINED', 'TENTATIVE')", name="partstat"),
@@ -108,14 +106,13 @@ holds = tenant_table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("token_hash", LargeBinary, nullable=False),
     created_at(),
-    unique_in_business("token_hash"),
     belongs_to("service_id", "services", ondelete="CASCADE"),
     belongs_to("provider_id", "providers", ondelete="CASCADE"),
     belongs_to("location_id", "locations", ondelete="CASCADE"),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
     Index("ix_holds_token_hash", "token_hash"),
     Index("ix_holds_expires", "expires_at"),
-    Index("ix_holds_appointment", "business_id", "appointment_id"),
+    Index("ix_holds_appointment", "business_id", "appointment_id", postgresql_where=text("appointment_id IS NOT NULL")),
 )
 """A hold of a whole time owns claims; a hold of a seat in a class names its appointment instead."""
 
@@ -144,7 +141,7 @@ claims = tenant_table(
         name="no_double_booking",
     ),
     Index("ix_claims_appointment", "business_id", "appointment_id"),
-    Index("ix_claims_hold", "business_id", "hold_id"),
+    Index("ix_claims_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
     owned=True,
 )
 # Availability reads a stretch of one resource's time: a B-tree serves it in half the time of the GiST index.

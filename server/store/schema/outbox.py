@@ -27,8 +27,9 @@ outbox = tenant_table(
     created_at(),
     Column("done_at", DateTime(timezone=True)),
     Index("ix_outbox_open", "id", postgresql_where=text("done_at IS NULL")),
+    owned=True,
 )
-"""No foreign key to the appointment: a fact stays true after its subject is gone."""
+"""No foreign keys: a fact stays true after its subject is gone."""
 
 idempotency_records = tenant_table(
     "idempotency_records",
@@ -41,6 +42,7 @@ idempotency_records = tenant_table(
     unique_in_business("caller", "key_hash"),
     CheckConstraint("status BETWEEN 200 AND 599", name="status"),
     Index("ix_idempotency_records_created", "created_at"),
+    owned=True,
 )
 """The answer is sealed because it may hold a token, and tokens are nowhere stored in the clear."""
 
