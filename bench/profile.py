@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.availability import CONNECTIONS, FIGURES, KEPT
+from bench.availability import CONNECTIONS, FIGURES, questions
 from bench.booking import booking_load
 from bench.load import Load, client
 from bench.measure import Bench, Pace, Stopwatch
@@ -22,7 +22,7 @@ from bench.seed import Seeded, seed
 from bench.services import WEB, Listener, services
 
 NAMES = (*(figure.name for figure in FIGURES), "booking")
-SHOWN = 45
+SHOWN = 60
 
 
 def main() -> None:
@@ -44,9 +44,8 @@ def main() -> None:
         with running.web(seeded.url, cache_ttl_s=60 if cached else 0, command=command) as (web,):
             watch = Stopwatch(bench, {"web": [web.pid]})
             outcome = watch.round(_load(bench, arguments.name, seeded, web))
-        print(
-            f"{arguments.name}: {outcome.per_second:,.0f}/s while being sampled\n{json.dumps(watch.details(), indent=2)}"
-        )
+        print(f"{arguments.name}: {outcome.per_second:,.0f}/s while being sampled")
+        print(json.dumps(watch.details(), indent=2))
         _show(samples)
 
 
@@ -57,7 +56,7 @@ def _load(bench: Bench, name: str, seeded: Seeded, web: Listener) -> Load:
     return Load(
         addresses=[web.address],
         connections=CONNECTIONS,
-        requests=figure.questions(seeded, most=KEPT) if figure.cached else figure.questions(seeded),
+        requests=questions(seeded, figure),
         seconds=bench.pace.seconds,
         warm_up_s=bench.pace.warm_up_s,
     )
@@ -67,8 +66,14 @@ def _show(samples: Path) -> None:
     found = json.loads(samples.read_text())
     for title, name in (("in it and what it calls", "within"), ("in it alone", "own"), ("in one line", "lines")):
         print(f"\n{title}")
-        for file, function, line, count in found[name][:SHOWN]:
+        listed = [entry for entry in found[name] if not _is_machinery(entry[0], entry[1])]
+        for file, function, line, count in listed[:SHOWN]:
             print(f"{count / found['samples']:7.1%}  {function}  {_short(Path(file).parts)}:{line}")
+
+
+def _is_machinery(file: str, function: str) -> bool:
+    """What leads to the event loop, and is part of every stack."""
+    return "runpy" in file or "click" in file or function.endswith(("run_forever", "run_until_complete", "run_app"))
 
 
 def _short(parts: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """
 Owns what is asked: availability and bookings as bytes of HTTP/1.1, the same ones for the same database.
 
-Leaves sending them to `load`. Equal questions that are under way at once are answered together by the server, which would
+Leaves sending them to `load`. The server answers equal questions that are under way at once together, which would
 flatter it: there are always more different questions than connections.
 """
 
@@ -18,26 +18,25 @@ from bench.seed import DAYS, START_MINUTES, TEAM, ZONE, Seeded
 
 T = TypeVar("T")
 
-_ALIKE = [
-    f"Europe/{city}" for city in ("Berlin Paris Rome Madrid Vienna Zurich Prague Warsaw Budapest Brussels".split())
-]
+_CITIES = ("Berlin", "Paris", "Rome", "Madrid", "Vienna", "Zurich", "Prague", "Warsaw", "Budapest", "Brussels")
+_ALIKE = [f"Europe/{city}" for city in _CITIES]
 """Zones that share their offsets: other questions, the same work."""
 
 _BOOKABLE_DAYS = 640
 """After the thirty days that hold the seeded appointments, and before the service's horizon."""
 
 
-def day_questions(seeded: Seeded, *, most: int = 5_000) -> list[bytes]:
-    """One day of one provider."""
+def day_questions(seeded: Seeded, *, businesses: int | None = None, most: int = 5_000) -> list[bytes]:
+    """One day of one provider, of all businesses or of the first few."""
     days = [day for day in (seeded.first + timedelta(days=n) for n in range(DAYS)) if day.weekday() < 6]
-    asked = [(provider, day) for day in days for provider in range(seeded.size.providers)]
+    asked = [(provider, day) for day in days for provider in range((businesses or seeded.size.businesses) * TEAM)]
     return [get(availability(seeded, first=day, last=day, provider=p)) for p, day in _some(asked, most)]
 
 
-def month_questions(seeded: Seeded, *, most: int = 5_000) -> list[bytes]:
-    """Thirty days of one provider."""
+def month_questions(seeded: Seeded, *, businesses: int | None = None, most: int = 5_000) -> list[bytes]:
+    """Thirty days of one provider, of all businesses or of the first few."""
     last = seeded.first + timedelta(days=DAYS - 1)
-    asked = [(provider, zone) for zone in _ALIKE for provider in range(seeded.size.providers)]
+    asked = [(provider, zone) for zone in _ALIKE for provider in range((businesses or seeded.size.businesses) * TEAM)]
     return [
         get(availability(seeded, first=seeded.first, last=last, zone=zone, provider=provider))
         for provider, zone in _some(asked, most)

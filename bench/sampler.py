@@ -1,5 +1,5 @@
 """
-Owns sampling a Python process from within: which function the processor was in, a thousand times per second of its time.
+Owns sampling a Python process from within: in which function it spends its processor time.
 
 Leaves starting the process and reading the samples to `profile`.
 
@@ -18,6 +18,9 @@ from pathlib import Path
 from types import FrameType
 
 EVERY_S = 0.001
+FIRST_AFTER_S = 2.0
+"""Of processor time: what it imports and prepares is not what is asked about."""
+
 Place = tuple[str, str, int]
 
 
@@ -33,8 +36,8 @@ class Sampler:
     def start(self) -> None:
         """From here on."""
         signal.signal(signal.SIGPROF, self._take)
-        signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003  # the only way to say it
-        signal.setitimer(signal.ITIMER_PROF, EVERY_S, EVERY_S)
+        signal.siginterrupt(signal.SIGPROF, False)
+        signal.setitimer(signal.ITIMER_PROF, FIRST_AFTER_S, EVERY_S)
 
     def stop(self) -> None:
         """Until here."""

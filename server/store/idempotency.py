@@ -26,8 +26,8 @@ class KeyedRequest:
 
     @property
     def lock(self) -> int:
-        """Advisory key that is held while the request is being answered."""
-        return key_of("once", self.caller, self.key)
+        """Advisory key that is held while this very request is being answered; it names the business, too."""
+        return key_of("once", self.caller, self.key, self.request_hash.hex())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Owns what a route declares, and the steps that every request takes before its ha
 Leaves the URL table to `routes`. Routing, validation, access and OpenAPI are made from one declaration, so they agree.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -29,6 +30,7 @@ S = TypeVar("S", bound=Shape)
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _BEARER = "Bearer "
 _LONGEST_KEY = 200
+_SLOWEST_BODY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,11 @@ def _read_query(request: web.Request, shape: type[Shape]) -> Shape:
 async def _read_body(request: web.Request, route: Route) -> Shape:
     shape = route.body
     assert shape is not None
-    body = await request.read()
+    try:
+        async with asyncio.timeout(_SLOWEST_BODY_S):
+            body = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     request[RAW_BODY] = body
     if not body and route.body_optional:
         body = b"{}"
