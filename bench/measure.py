@@ -25,7 +25,7 @@ class Pace:
     warm_up_s: float
 
 
-THOROUGH = Pace(rounds=5, seconds=4, warm_up_s=1)
+THOROUGH = Pace(rounds=5, seconds=3, warm_up_s=1)
 QUICK = Pace(rounds=2, seconds=1.5, warm_up_s=0.5)
 
 

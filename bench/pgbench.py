@@ -58,11 +58,11 @@ class Pgbench:
     database: str
     script: Path
 
-    def per_second(self, *, clients: int, seconds: float) -> float:
-        """Transactions per second."""
+    def per_second(self, *, mode: str, clients: int, seconds: float) -> float:
+        """Transactions per second; *mode* is "prepared", as our own statements are, or pgbench's own "simple"."""
         done = subprocess.run(
             [
-                *(_binary(), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(max(round(seconds), 1))),
+                *(_binary(), "-n", "-M", mode, "-c", str(clients), "-j", "2", "-T", str(max(round(seconds), 1))),
                 *("-f", self.script, self.services.postgres.url(self.database)),
             ],
             capture_output=True,

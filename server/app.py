@@ -69,9 +69,9 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
 
 async def _end_streams(app: web.Application) -> None:
     """Open streams would keep the process waiting; their clients come back to another one."""
-    for request in list(app[STREAMS].all):
-        if request.transport is not None:
-            request.transport.close()
+    for task in list(app[STREAMS].all):
+        if task is not None:
+            task.cancel()
 
 
 def run_web(settings: Settings) -> None:

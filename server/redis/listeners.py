@@ -39,6 +39,8 @@ class Listeners:
         self._url = url
         self.heard = heard
         """Called with each change first, whoever waits."""
+        self.connected = asyncio.Event()
+        """Whether changes of other processes are heard now."""
         self._queues: defaultdict[str, set[asyncio.Queue[Change]]] = defaultdict(set)
 
     @contextlib.contextmanager
@@ -62,6 +64,7 @@ class Listeners:
 
     def _resync(self) -> None:
         """Something may have been missed: everybody looks again."""
+        self.connected.set()
         for business in list(self._queues):
             self.deliver(Change(business, None, []))
 
@@ -74,6 +77,7 @@ class Listeners:
                         self.deliver(change)
                 except (RedisError, OSError):
                     log.info("lost the channel of changes; trying again")
+                self.connected.clear()
             await asyncio.sleep(_RETRY_S)
 
 

@@ -60,6 +60,23 @@ async def recall(session: Session, business_id: int, request: KeyedRequest) -> R
     return Remembered(**dict(row)) if row else None
 
 
+_REMEMBER = """
+INSERT INTO idempotency_records (business_id, caller, key_hash, request_hash, status, sealed_body)
+VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT DO NOTHING
+"""
+
+
+async def remember(session: Session, business_id: int, memo: Memo | None) -> int:
+    """Stores *memo* in the transaction of what it answers; how many were stored."""
+    if memo is None:
+        return 0
+    request = memo.request
+    return await session.execute(
+        _REMEMBER, business_id, request.caller, request.key_hash, request.request_hash, memo.status, memo.sealed_body
+    )
+
+
 async def forget_before(session: Session, hours: int, *, limit: int) -> int:
     """Deletes the oldest answers that are past *hours*, *limit* at most; returns how many."""
     return await session.execute(

@@ -4,6 +4,9 @@ Owns the typed keys under which a handler reaches what it needs.
 Leaves making these things to `app`.
 """
 
+import asyncio
+from typing import Any
+
 from aiohttp import web
 
 from server.redis.availability_cache import AvailabilityCache
@@ -21,7 +24,7 @@ class OpenStreams:
     """The event streams that this process serves, each with the business it is about."""
 
     def __init__(self) -> None:
-        self.all: dict[web.Request, str] = {}
+        self.all: dict[asyncio.Task[Any] | None, str] = {}
 
     def of(self, business: str) -> int:
         """How many of them are about *business*."""

@@ -39,7 +39,8 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
-    open_streams.all[request] = business
+    task = asyncio.current_task()
+    open_streams.all[task] = business
     try:
         with request.app[LISTENERS].waiting(business) as changes:
             await response.prepare(request)
@@ -49,7 +50,7 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
     except (ConnectionResetError, asyncio.CancelledError):
         pass
     finally:
-        open_streams.all.pop(request, None)
+        open_streams.all.pop(task, None)
     return response
 
 

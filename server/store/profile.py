@@ -1,0 +1,58 @@
+"""
+Owns reading what a business shows to everybody, in one statement.
+
+Leaves what it shows to its own people to `catalogue`.
+"""
+
+from typing import Any
+
+from server.domain.errors import NotFound
+from server.store.engine import Session
+
+_PROFILE = """
+SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency, b.theme, b.version,
+       (SELECT coalesce(json_agg(json_build_object(
+                   'slug', l.slug, 'name', l.name, 'timezone', l.timezone, 'online', l.online,
+                   'address', l.address, 'latitude', l.latitude, 'longitude', l.longitude) ORDER BY l.id), '[]')
+          FROM locations l WHERE l.business_id = b.id AND l.active) AS locations,
+       (SELECT coalesce(json_agg(json_build_object(
+                   'slug', s.slug, 'name', s.name, 'description', s.description, 'duration_min', s.duration_min,
+                   'price_minor', s.price_minor, 'currency', b.currency, 'capacity', s.capacity,
+                   'approval', s.approval, 'questions', s.questions, 'phone_required', s.phone_required,
+                   'change_window_min', s.change_window_min, 'cancel_fee_minor', s.cancel_fee_minor,
+                   'providers', (
+                       SELECT coalesce(json_agg(p.slug ORDER BY p.id), '[]')
+                         FROM provider_services ps
+                         JOIN providers p ON p.business_id = b.id AND p.id = ps.provider_id AND p.active
+                        WHERE ps.business_id = b.id AND ps.service_id = s.id)) ORDER BY s.id), '[]')
+          FROM services s WHERE s.business_id = b.id AND s.active) AS services,
+       (SELECT coalesce(json_agg(json_build_object(
+                   'slug', p.slug, 'name', p.name, 'title', p.title, 'bio', p.bio,
+                   -- Where they work: every week, or on some date still to come.
+                   'locations', (
+                       SELECT coalesce(json_agg(l.slug ORDER BY l.id), '[]')
+                         FROM locations l
+                        WHERE l.business_id = b.id AND l.active
+                          AND (EXISTS (SELECT FROM working_hours w
+                                        WHERE w.business_id = b.id AND w.provider_id = p.id AND w.location_id = l.id)
+                            OR EXISTS (SELECT FROM exceptions e
+                                        WHERE e.business_id = b.id AND e.provider_id = p.id AND e.location_id = l.id
+                                          AND e.day >= current_date - 1 AND NOT isempty(e.windows))))
+                   ) ORDER BY p.id), '[]')
+          FROM providers p WHERE p.business_id = b.id AND p.active) AS providers
+  FROM businesses b
+ WHERE b.slug = $1
+"""
+
+
+async def load_profile(session: Session, business: str) -> dict[str, Any]:
+    """
+    The profile of *business*: only what is active, nothing that is private.
+
+    Raises:
+        NotFound: There is no such business.
+    """
+    row = await session.first(_PROFILE, business)
+    if row is None:
+        raise NotFound(what="business")
+    return dict(row)

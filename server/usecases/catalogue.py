@@ -1,0 +1,172 @@
+"""
+Owns editing what a business is and offers: each edit is one transaction with its audit entry.
+
+Leaves the fields of a collection to `store/catalogue`, and what their values may be to the shapes.
+"""
+
+from collections.abc import Callable, Collection as Some, Mapping
+from dataclasses import dataclass
+
+from server.domain.errors import StaleVersion
+from server.store.audit import note_change
+from server.store.collection import (
+    Collection,
+    Record,
+    Values,
+    delete_record,
+    find_record,
+    insert_record,
+    page_of,
+    update_record,
+)
+from server.store.engine import Session
+from server.store.idempotency import remember
+from server.usecases.core import Core
+from server.usecases.once import Once, Replay
+
+_NOT_A_CHANGE = frozenset({"id", "version", "created_at", "updated_at"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editor:
+    """Who edits which business."""
+
+    name: str
+    business: str
+    business_id: int
+
+
+async def list_page(
+    core: Core, business_id: int, collection: Collection, filters: Values, *, after: int | None, limit: int
+) -> tuple[list[Record], int | None]:
+    """Up to *limit* records, and the id after which the next page begins; None on the last one."""
+    async with core.database.reading() as session:
+        records = await page_of(session, collection, business_id, filters, after=after, limit=limit + 1)
+    more = len(records) > limit
+    return records[:limit], records[limit - 1].id if more else None
+
+
+async def read(core: Core, business_id: int, collection: Collection, key: str | int) -> Record:
+    """
+    One record.
+
+    Raises:
+        NotFound: The business has none with this key.
+    """
+    async with core.database.reading() as session:
+        return await find_record(session, collection, business_id, key)
+
+
+async def create(
+    core: Core, editor: Editor, collection: Collection, values: Values, once: Once[Record]
+) -> Record | Replay:
+    """
+    A new record.
+
+    Raises:
+        NotFound: What it refers to.
+        Conflict: Its name is taken.
+        InFlight, IdempotencyMismatch: See `once`.
+    """
+
+    async def work(session: Session) -> Record:
+        record = await insert_record(session, collection, editor.business_id, values)
+        await _note(session, editor, "created", collection, record, _facts(record))
+        once.check(await remember(session, editor.business_id, once.memo(core.vault, record)))
+        return record
+
+    result = await once.run(core.database, core.vault, editor.business_id, work)
+    if isinstance(result, Record):
+        await core.changes.announce(editor.business, None)
+    return result
+
+
+async def change(
+    core: Core,
+    editor: Editor,
+    collection: Collection,
+    key: str | int,
+    rewrite: Callable[[Values], Values],
+    versions: Some[int] | None,
+) -> Record:
+    """
+    The record after *rewrite*; one that changes nothing leaves no trace.
+
+    Args:
+        rewrite: New values from old ones; may raise.
+        versions: One of which the record must have; None for any.
+
+    Raises:
+        NotFound: The record, or what it would refer to.
+        StaleVersion: It was changed meanwhile.
+        Conflict: See `store/conflicts`.
+    """
+
+    async def work(session: Session) -> tuple[Record, bool]:
+        before = await find_record(session, collection, editor.business_id, key, lock=True)
+        _check_version(before, versions)
+        values = rewrite(before.values)
+        changes = {
+            name: {"from": before.values[name], "to": value}
+            for name, value in values.items()
+            if before.values[name] != value
+        }
+        if not changes:
+            return before, False
+        after = await update_record(session, collection, editor.business_id, before, values)
+        await _note(session, editor, "changed", collection, after, changes)
+        return after, True
+
+    record, changed = await core.database.transact(work)
+    if changed:
+        await core.changes.announce(editor.business, None)
+    return record
+
+
+async def remove(
+    core: Core, editor: Editor, collection: Collection, key: str | int, versions: Some[int] | None
+) -> None:
+    """
+    Deletes a record.
+
+    Raises:
+        NotFound, StaleVersion: As for `change`.
+        Conflict: Others depend on it.
+    """
+
+    async def work(session: Session) -> None:
+        record = await find_record(session, collection, editor.business_id, key, lock=True)
+        _check_version(record, versions)
+        await delete_record(session, collection, editor.business_id, record)
+        await _note(session, editor, "deleted", collection, record, _facts(record))
+
+    await core.database.transact(work)
+    await core.changes.announce(editor.business, None)
+
+
+def _check_version(record: Record, versions: Some[int] | None) -> None:
+    if versions is not None and record.version not in versions:
+        raise StaleVersion(record.version)
+
+
+def _facts(record: Record) -> Values:
+    return {name: value for name, value in record.values.items() if name not in _NOT_A_CHANGE}
+
+
+async def _note(
+    session: Session,
+    editor: Editor,
+    action: str,
+    collection: Collection,
+    record: Record,
+    changes: Mapping[str, object],
+) -> None:
+    await note_change(
+        session,
+        editor.business_id,
+        actor=editor.name,
+        action=action,
+        subject=collection.subject,
+        subject_key=str(record.values[collection.key]),
+        changes=changes,
+    )
