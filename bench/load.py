@@ -15,7 +15,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-_READ = 1 << 20
+_BUFFER = memoryview(bytearray(1 << 20))
+"""Where everything is read into: a body is counted, not kept."""
+_LONGEST_HEAD = 4096
 _LENGTH = b"content-length: "
 _DRAIN_S = 10.0
 
@@ -92,34 +94,37 @@ def client() -> Iterator[Client]:
 class _Connection:
     """One keep-alive connection: one request under way at a time."""
 
-    __slots__ = ("body_bytes", "head", "missing", "sent_at", "socket", "status")
+    __slots__ = ("body_bytes", "head", "missing", "received", "sent_at", "socket", "status")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=5)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.head = b""
-        self.missing = -1
+        self.received, self.missing = 0, -1
         self.status = self.body_bytes = 0
         self.sent_at = 0.0
 
     def send(self, request: bytes) -> None:
         if self.socket.send(request) != len(request):
             raise BadAnswer("the request did not fit into the socket")
-        self.head, self.missing = b"", -1
+        self.head, self.received, self.missing = b"", 0, -1
         self.sent_at = time.perf_counter()
 
     def receive(self) -> bool:
         """Reads what is there; whether the answer is complete."""
-        data = self.socket.recv(_READ)
-        if not data:
+        received = self.socket.recv_into(_BUFFER)
+        if not received:
             raise BadAnswer(f"the server hung up after {self.head[:200]!r}")
         if self.missing >= 0:
-            self.missing -= len(data)
+            self.missing -= received
             return self.missing == 0
-        self.head += data
+        self.received += received
+        self.head += _BUFFER[: min(received, _LONGEST_HEAD)]
         end = self.head.find(b"\r\n\r\n")
         if end < 0:
+            if self.received >= _LONGEST_HEAD:
+                raise BadAnswer("the head of the answer is too long")
             return False
         head = self.head[:end].lower()
         at = head.find(_LENGTH)
@@ -127,7 +132,7 @@ class _Connection:
             raise BadAnswer(f"no content-length in {head!r}")
         self.status = int(head[9:12])
         self.body_bytes = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
-        self.missing = self.body_bytes - (len(self.head) - end - 4)
+        self.missing = self.body_bytes - (self.received - end - 4)
         return self.missing == 0
 
 

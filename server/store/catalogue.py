@@ -157,8 +157,8 @@ TIME_OFF = Collection(
     only=(schema.busy_blocks.c.source == "time_off",),
     fixed={"source": "time_off"},
     filters={
-        "first": lambda moment: _BUSY_UNTIL > moment,
-        "last": lambda moment: _BUSY_FROM < moment,
+        "first": lambda moment: moment < _BUSY_UNTIL,
+        "last": lambda moment: moment > _BUSY_FROM,
     },
 )
 PROVIDER_SERVICES = Collection(

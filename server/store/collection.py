@@ -184,9 +184,7 @@ async def update_record(
     mine = (collection.tenant == business_id, table.c.id == record.id)
     with as_conflicts(collection.subject):
         await session.execute(
-            update(table)
-            .where(*mine)
-            .values(**columns, version=table.c.version + 1, updated_at=func.clock_timestamp())
+            update(table).where(*mine).values(**columns, version=table.c.version + 1, updated_at=func.clock_timestamp())
         )
         await collection.after(session, business_id, {**columns, "id": record.id})
     row = await session.first(collection.rows(business_id).where(table.c.id == record.id))

@@ -37,6 +37,8 @@ def as_conflicts(subject: str) -> Iterator[None]:
         yield
     except asyncpg.UniqueViolationError:
         raise Conflict(f"There is already a {subject} like this.") from None
+    except asyncpg.StringDataRightTruncationError:
+        raise Conflict(f"A text of this {subject} is too long once it is in its canonical form.") from None
     except asyncpg.ForeignKeyViolationError as error:
         raise Conflict(_foreign_key(subject, error)) from None
     except asyncpg.CheckViolationError as error:

@@ -4,7 +4,8 @@ Owns editing what a business is and offers: each edit is one transaction with it
 Leaves the fields of a collection to `store/catalogue`, and what their values may be to the shapes.
 """
 
-from collections.abc import Callable, Collection as Some, Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from server.domain.errors import StaleVersion
@@ -71,7 +72,7 @@ async def create(
 
     async def work(session: Session) -> Record:
         record = await insert_record(session, collection, editor.business_id, values)
-        await _note(session, editor, "created", collection, record, _facts(record))
+        await _note(session, editor, collection, record, action="created", changes=_facts(record))
         once.check(await remember(session, editor.business_id, once.memo(core.vault, record)))
         return record
 
@@ -87,7 +88,8 @@ async def change(
     collection: Collection,
     key: str | int,
     rewrite: Callable[[Values], Values],
-    versions: Some[int] | None,
+    *,
+    versions: AbstractSet[int] | None,
 ) -> Record:
     """
     The record after *rewrite*; one that changes nothing leaves no trace.
@@ -114,7 +116,7 @@ async def change(
         if not changes:
             return before, False
         after = await update_record(session, collection, editor.business_id, before, values)
-        await _note(session, editor, "changed", collection, after, changes)
+        await _note(session, editor, collection, after, action="changed", changes=changes)
         return after, True
 
     record, changed = await core.database.transact(work)
@@ -124,7 +126,7 @@ async def change(
 
 
 async def remove(
-    core: Core, editor: Editor, collection: Collection, key: str | int, versions: Some[int] | None
+    core: Core, editor: Editor, collection: Collection, key: str | int, *, versions: AbstractSet[int] | None
 ) -> None:
     """
     Deletes a record.
@@ -138,13 +140,13 @@ async def remove(
         record = await find_record(session, collection, editor.business_id, key, lock=True)
         _check_version(record, versions)
         await delete_record(session, collection, editor.business_id, record)
-        await _note(session, editor, "deleted", collection, record, _facts(record))
+        await _note(session, editor, collection, record, action="deleted", changes=_facts(record))
 
     await core.database.transact(work)
     await core.changes.announce(editor.business, None)
 
 
-def _check_version(record: Record, versions: Some[int] | None) -> None:
+def _check_version(record: Record, versions: AbstractSet[int] | None) -> None:
     if versions is not None and record.version not in versions:
         raise StaleVersion(record.version)
 
@@ -156,9 +158,10 @@ def _facts(record: Record) -> Values:
 async def _note(
     session: Session,
     editor: Editor,
-    action: str,
     collection: Collection,
     record: Record,
+    *,
+    action: str,
     changes: Mapping[str, object],
 ) -> None:
     await note_change(

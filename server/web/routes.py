@@ -13,6 +13,10 @@ from server.domain.lifecycle import Step
 from server.web import health, stream
 from server.web.access import Who
 from server.web.api import appointments, availability, decisions, holds, places
+from server.web.api.api_keys import api_key_routes
+from server.web.api.business import business_routes
+from server.web.api.catalogue import catalogue_routes
+from server.web.api.managed_appointments import appointment_routes
 from server.web.cors import preflight
 from server.web.route import Route, as_handler
 from server.web.shapes.appointments import (
@@ -82,6 +86,10 @@ ROUTES: Sequence[Route] = (
           body=DecisionOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
     Route("POST", f"{APPOINTMENT}/reschedule", Who.MANAGE, decisions.reschedule_appointment,
           "Appointments", "Move for everybody", body=RescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
+    *business_routes(BUSINESS),
+    *catalogue_routes(BUSINESS),
+    *appointment_routes(BUSINESS),
+    *api_key_routes(BUSINESS),
     Route("GET", "/healthz", Who.PUBLIC, health.healthz,
           "Operation", "The process answers", answers={200: None}, media_type="text/plain"),
     Route("GET", "/readyz", Who.PUBLIC, health.readyz,

@@ -1,0 +1,75 @@
+"""
+Owns the profile of a business, for everybody, and its settings, for its own people.
+
+Leaves the availability that may come along to `find_slots` and the cache.
+"""
+
+from hashlib import blake2b
+from urllib.parse import urlencode
+
+import orjson
+from aiohttp import hdrs, web
+
+from server.domain.errors import NotFound
+from server.store.catalogue import BUSINESS
+from server.store.profile import load_profile
+from server.usecases.find_slots import find_slots
+from server.web.access import Who
+from server.web.answers import SAFE
+from server.web.api.availability import slot_query
+from server.web.api.managed import changer, reader
+from server.web.keys import CACHE, CORE, SETTINGS
+from server.web.route import Route, query_of
+from server.web.shapes.availability import MOST_DAYS, AvailabilityQuery, render_availability
+from server.web.shapes.business import BusinessDraft, BusinessItem, BusinessProfile, ProfileQuery
+from server.web.shapes.drafts import is_slug, patch_of
+
+
+async def get_business(request: web.Request) -> web.Response:
+    """What a widget needs to know, with the first free times if it asks for them: one round trip."""
+    business = request.match_info["business"]
+    asked = query_of(request, ProfileQuery).availability()
+    if not is_slug(business):
+        raise NotFound(what="business")
+    async with request.app[CORE].database.reading() as session:
+        profile = await load_profile(session, business)
+    profile["policies"] = {"hold_s": request.app[SETTINGS].booking.hold_s, "most_days": MOST_DAYS}
+    if asked is not None:
+        profile["availability"] = orjson.Fragment(await _availability(request, business, asked))
+    body = orjson.dumps(profile)
+    etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {**SAFE, hdrs.ETAG: etag, hdrs.CACHE_CONTROL: "no-cache"}
+    if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, content_type="application/json", headers=headers)
+
+
+async def _availability(request: web.Request, business: str, asked: AvailabilityQuery) -> bytes:
+    async def compute() -> bytes:
+        async with request.app[CORE].database.reading() as session:
+            found = await find_slots(session, slot_query(business, asked))
+        return render_availability(found, _stream(request, asked))
+
+    question = f"profile {business} {asked.model_dump_json()}"
+    return (await request.app[CACHE].get(question, (business, asked.provider), compute)).body
+
+
+def _stream(request: web.Request, asked: AvailabilityQuery) -> str | None:
+    http = request.app[SETTINGS].http
+    if not http.behind_http2:
+        return None
+    question = urlencode(asked.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return f"{http.base_url}{request.path}/availability/stream?{question}"
+
+
+def business_routes(base: str) -> list[Route]:
+    """The profile, and the settings behind it."""
+    patch = patch_of(BusinessDraft)
+    return [
+        Route("GET", base, Who.PUBLIC, get_business, "Business", "What a widget needs to know, in one answer",
+              query=ProfileQuery, answers={200: BusinessProfile, 304: None}),
+        Route("PATCH", base, Who.MANAGE, changer(BUSINESS, BusinessItem, BusinessDraft, patch),
+              "Business", "Change the settings", body=patch, answers={200: BusinessItem}),
+        Route("GET", f"{base}/settings", Who.READ, reader(BUSINESS, BusinessItem, BusinessDraft),
+              "Business", "Read the settings", answers={200: BusinessItem}),
+    ]  # fmt: skip

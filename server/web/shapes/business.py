@@ -1,0 +1,179 @@
+"""
+Owns the shapes of a business: what it shows to everybody, and its settings.
+
+Leaves the fields of what it offers to `catalogue`, `services` and `people`.
+"""
+
+import re
+from ipaddress import AddressValueError, IPv6Address
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day
+from server.web.shapes.base import Email, Line, Name, Phone, Prose, Shape, Slug, Zone
+from server.web.shapes.drafts import Draft, Enabled, Stamped
+from server.web.shapes.services import Question
+
+_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+_ORIGIN = re.compile(rf"(https?)://({_HOST}|\[([0-9a-f:.]+)\])(?::([1-9][0-9]{{0,4}}))?")
+_USUAL_PORT = {"http": "80", "https": "443"}
+
+
+def _exact_origin(text: str) -> str:
+    """As a browser spells it: a port only where it is not the usual one, never a path, a user or a wildcard."""
+    if text == "*":
+        return text
+    match = _ORIGIN.fullmatch(text)
+    if match is None or int(match[4] or 0) > 65_535 or (match[3] and not _is_ipv6(match[3])):
+        raise ValueError("must be an origin such as https://example.com or http://localhost:8080, or *")
+    if match[4] == _USUAL_PORT[match[1]]:
+        raise ValueError("must be spelled as browsers do: without the usual port")
+    return text
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
+Origin = Annotated[str, StringConstraints(max_length=255), AfterValidator(_exact_origin)]
+"""A web site that may call the API from a browser."""
+
+Origins = Annotated[list[Origin], Field(max_length=50)]
+
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f<>\x22\\]{1,480}$", max_length=500)]
+Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$")]
+
+
+class Theme(Shape):
+    """How the widget and the hosted pages look."""
+
+    accent: Colour | None = None
+    scheme: Literal["auto", "light", "dark"] | None = None
+    radius_px: Annotated[int, Field(strict=True, ge=0, le=32)] | None = None
+    logo: WebAddress | None = None
+
+
+class BusinessDraft(Draft):
+    """The settings of a business."""
+
+    name: Name
+    description: Prose = ""
+    category: Annotated[Line, StringConstraints(max_length=63)] = ""
+    email: Email | Literal[""] = ""
+    """Where customers' mails come from and replies go to."""
+    phone: Phone | Literal[""] = ""
+    website: WebAddress | Literal[""] = ""
+    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] = "EUR"
+    """ISO 4217."""
+    allowed_origins: Origins = Field(default=[])
+    """Web sites whose pages may call the API, spelled exactly; `*` for all."""
+    theme: Theme = Theme()
+    listed: Enabled = False
+    """Found by the search across businesses."""
+
+    def values(self) -> dict[str, Any]:
+        """With nothing in the theme that is not set."""
+        return {**self.model_dump(), "theme": self.theme.model_dump(exclude_none=True)}
+
+
+class BusinessItem(Stamped, BusinessDraft):
+    """The settings of a business."""
+
+    slug: Slug
+
+
+class ProfileQuery(Shape):
+    """With `include=availability`, the answer of the availability endpoint comes along; else the rest is ignored."""
+
+    include: Literal["availability"] | None = None
+    service: Slug | None = None
+    provider: Slug | None = None
+    location: Slug | None = None
+    first: Day | None = Field(default=None, alias="from")
+    last: Day | None = Field(default=None, alias="to")
+    tz: Zone | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.include is not None and (self.service is None or self.first is None or self.last is None):
+            raise ValueError("include=availability needs service, from and to")
+        return self
+
+    def availability(self) -> AvailabilityQuery | None:
+        """What is asked about free time."""
+        if self.include is None:
+            return None
+        return AvailabilityQuery.model_validate(self.model_dump(by_alias=True, exclude={"include"}))
+
+
+class PublicLocation(Shape):
+    """Where it happens."""
+
+    slug: Slug
+    name: str
+    timezone: str
+    online: bool
+    address: str
+    latitude: float | None
+    longitude: float | None
+
+
+class PublicService(Shape):
+    """What can be booked, and on which terms."""
+
+    slug: Slug
+    name: str
+    description: str
+    duration_min: int
+    price_minor: int
+    currency: str
+    capacity: int
+    approval: Literal["automatic", "manual"]
+    questions: list[Question]
+    phone_required: bool
+    change_window_min: int
+    cancel_fee_minor: int
+    providers: list[Slug]
+
+
+class PublicProvider(Shape):
+    """Who can be booked."""
+
+    slug: Slug
+    name: str
+    title: str
+    bio: str
+    locations: list[Slug]
+
+
+class Policies(Shape):
+    """What holds for every booking; a service's own terms stand with it."""
+
+    hold_s: int
+    """How long a hold keeps a time."""
+    most_days: int
+    """Most days in one question about availability."""
+
+
+class BusinessProfile(Shape):
+    """What a widget needs to know."""
+
+    slug: Slug
+    name: str
+    description: str
+    category: str
+    phone: str
+    website: str
+    currency: str
+    theme: Theme
+    locations: list[PublicLocation]
+    services: list[PublicService]
+    providers: list[PublicProvider]
+    policies: Policies
+    availability: AvailabilityAnswer | None = None
+    """If it was asked for."""
