@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ColumnElement, DateTime, Table, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, DateTime, Table, Text, cast, delete, func, insert, literal_column, select, update
 
 from server.domain.errors import Conflict
 from server.store import schema
@@ -176,7 +176,8 @@ SERVICE_RESOURCES = Collection(
 CUSTOMERS = Collection(
     subject="customer",
     table=schema.customers,
-    fields=_all_but(schema.customers),
+    # As text: JSON has no UUID.
+    fields={**_all_but(schema.customers), "uid": cast(schema.customers.c.uid, Text)},
 )
 AUDIT = Collection(
     subject="audit entry",

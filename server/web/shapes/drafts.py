@@ -11,7 +11,7 @@ from copy import copy
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticUndefined
 
 from server.web.shapes.base import Shape
@@ -20,6 +20,7 @@ S = TypeVar("S", bound=Shape)
 
 _LARGEST_ID = 2**63 - 1
 _LATEST_MICROS = 4_102_444_800_000_000  # the year 2100
+_DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -37,6 +38,8 @@ def is_slug(text: str) -> bool:
 class Draft(Shape):
     """All that a caller says of a thing. A change is laid over the old draft, and the result is checked as a whole."""
 
+    model_config = _DOCUMENTED
+
     def values(self) -> dict[str, Any]:
         """As the store takes them."""
         return self.model_dump()
@@ -49,6 +52,8 @@ class Draft(Shape):
 
 class Stamped(Shape):
     """What the server says of a thing."""
+
+    model_config = _DOCUMENTED
 
     version: int
     """Send it as `If-Match: "v<version>"` with a change, and nobody's work is lost."""
@@ -103,6 +108,8 @@ Cursor = Annotated[tuple[int, int], BeforeValidator(_read_cursor), WithJsonSchem
 
 class PageQuery(Shape):
     """Which page of a list."""
+
+    model_config = _DOCUMENTED
 
     limit: int = Field(default=50, ge=1, le=200)
     """Items on a page."""

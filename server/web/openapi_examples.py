@@ -1,0 +1,102 @@
+"""
+Owns examples of the calls that every integration makes; a test holds them against the shapes.
+
+Leaves where they stand in the description to `openapi`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_BUSINESS = "/v1/businesses/{business}"
+_SLOT = {
+    "start": "2026-12-01T09:30:00+01:00",
+    "end": "2026-12-01T10:00:00+01:00",
+}
+
+EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("GET", f"{_BUSINESS}/availability"): {
+        "response": {
+            "timezone": "Europe/Berlin",
+            "days": [{"date": "2026-12-01", "slots": [{**_SLOT, "providers": ["anna", "ben"]}]}],
+            "next_available": _SLOT["start"],
+        },
+    },
+    ("POST", f"{_BUSINESS}/holds"): {
+        "request": {"service": "haircut", "provider": "anna", "start": _SLOT["start"]},
+        "response": {
+            "hold": "q0YlZkC0vJ4V0gk3mTt7c2lGm8dYxJ5n",
+            "expires_at": "2026-11-20T12:05:00Z",
+            **_SLOT,
+            "provider": "anna",
+            "location": "main-street",
+        },
+    },
+    ("POST", f"{_BUSINESS}/appointments"): {
+        "request": {
+            "service": "haircut",
+            "provider": "anna",
+            "start": _SLOT["start"],
+            "customer": {
+                "name": "Robin Example",
+                "email": "robin@example.com",
+                "phone": "+4930123456",
+                "timezone": "Europe/Berlin",
+                "locale": "en",
+            },
+            "answers": {"first-visit": "yes"},
+            "hold": "q0YlZkC0vJ4V0gk3mTt7c2lGm8dYxJ5n",
+        },
+        "response": {
+            "id": "019ab3c1-6d2e-7c4b-9f00-0a6f3d5b7c11",
+            "status": "confirmed",
+            **_SLOT,
+            "timezone": "Europe/Berlin",
+            "provider": "anna",
+            "service": "haircut",
+            "location": "main-street",
+            "sequence": 0,
+            "price_minor": 4500,
+            "currency": "EUR",
+            "manage_token": "Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
+            "manage_url": "https://book.example.com/manage/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
+            "ics_url": "https://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",
+        },
+    },
+    ("POST", "/v1/appointments/{manage_token}/cancel"): {
+        "request": {"reason": "I am ill", "accept_fee": False},
+        "response": {"id": "019ab3c1-6d2e-7c4b-9f00-0a6f3d5b7c11", "status": "cancelled", "fee": None},
+    },
+    ("POST", "/v1/appointments/{manage_token}/reschedule"): {
+        "request": {"start": "2026-12-02T14:00:00+01:00"},
+    },
+    ("POST", f"{_BUSINESS}/services"): {
+        "request": {
+            "slug": "haircut",
+            "name": "Haircut",
+            "duration_min": 30,
+            "buffer_after_min": 10,
+            "price_minor": 4500,
+            "questions": [{"id": "first-visit", "label": "Is this your first visit?", "kind": "yes_no"}],
+        },
+    },
+    ("POST", f"{_BUSINESS}/hours"): {
+        "request": {"provider": "anna", "location": "main-street", "weekday": 0, "start": "09:00", "end": "17:00"},
+    },
+    ("POST", f"{_BUSINESS}/exceptions"): {
+        "request": {
+            "provider": "anna",
+            "location": "main-street",
+            "date": "2026-12-24",
+            "windows": [{"start": "09:00", "end": "12:00"}],
+            "reason": "Christmas Eve",
+        },
+    },
+    ("POST", f"{_BUSINESS}/time-off"): {
+        "request": {
+            "provider": "anna",
+            "start": "2026-12-27T00:00:00+01:00",
+            "end": "2027-01-03T00:00:00+01:00",
+            "reason": "Holiday",
+        },
+    },
+}
