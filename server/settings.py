@@ -93,7 +93,8 @@ class DatabaseSettings(BaseModel):
     """Longest wait for a booking lock; then 503 with Retry-After."""
 
     prepared_statements: bool = True
-    """Turn off behind a PgBouncer older than 1.21 in transaction mode."""
+    """Turn off behind a PgBouncer older than 1.21 in transaction mode; tell a newer one to
+    `ignore_startup_parameters = plan_cache_mode`."""
 
 
 class RedisSettings(BaseModel):

@@ -34,10 +34,7 @@ class Changes:
         change = Change(business, touched, sorted({start.timestamp() for start in starts}))
 
         async def tell(redis: Redis) -> bool:
-            async with redis.pipeline(transaction=False) as pipe:
-                bump(pipe, business, touched)
-                pipe.publish(CHANNEL, orjson.dumps(change))
-                await pipe.execute()
+            await bump(redis, business, touched, channel=CHANNEL, message=orjson.dumps(change))
             return True
 
         told = await self._link.ask(tell)

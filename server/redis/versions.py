@@ -47,10 +47,17 @@ def bump_fields(providers: Iterable[str] | None) -> dict[str, str]:
     return fields
 
 
-def bump(pipe: "Redis", business: str, providers: Iterable[str] | None) -> None:
-    """Adds the commands of a bump to a pipeline."""
-    pipe.hset(_key(business), mapping=bump_fields(providers))
-    pipe.expire(_key(business), _LIFE_S)
+_BUMP = """
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('EXPIRE', KEYS[1], 604800)
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+"""
+
+
+async def bump(redis: Redis, business: str, providers: Iterable[str] | None, *, channel: str, message: bytes) -> None:
+    """Replaces versions and publishes *message*: one command, so that nobody hears of the change before it is true."""
+    fields = [part for field in bump_fields(providers).items() for part in field]
+    await redis.register_script(_BUMP)(keys=[_key(business)], args=[channel, message, *fields])
 
 
 _BELIEVED_S = 0.05
@@ -64,19 +71,21 @@ class Versions:
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
-        self._believed: dict[Subject, tuple[bytes, float]] = {}
+        self._believed: dict[str, dict[str | None, tuple[bytes, float]]] = {}
         self._waiting: list[tuple[str, tuple[str, ...], asyncio.Future[bytes | None]]] = []
         self._flushing: set[asyncio.Task[None]] = set()
 
     def known(self, subject: Subject) -> bytes | None:
         """The version of *subject*, if it was read within the last moments and no change was heard of since."""
-        tag, until = self._believed.get(subject, _NOTHING)
+        of_business = self._believed.get(subject[0])
+        if of_business is None:
+            return None
+        tag, until = of_business.get(subject[1], _NOTHING)
         return tag if until > time.monotonic() else None
 
     def forget(self, business: str) -> None:
         """Something of *business* has changed."""
-        for subject in [subject for subject in self._believed if subject[0] == business]:
-            del self._believed[subject]
+        self._believed.pop(business, None)
 
     async def read(self, subject: Subject) -> bytes | None:
         """
@@ -87,12 +96,14 @@ class Versions:
         known = self.known(subject)
         if known is not None:
             return known
+        if len(self._believed) >= _MOST_BELIEVED:
+            self._believed.clear()
         asked_at = time.monotonic()
+        of_business = self._believed.setdefault(subject[0], {})
         tag = await self._ask(subject)
-        if tag is not None:
-            if len(self._believed) >= _MOST_BELIEVED:
-                self._believed.clear()
-            self._believed[subject] = (tag, asked_at + _BELIEVED_S)
+        # If a change was heard of meanwhile, the tag may be the one before it.
+        if tag is not None and self._believed.get(subject[0]) is of_business:
+            of_business[subject[1]] = (tag, asked_at + _BELIEVED_S)
         return tag
 
     async def _ask(self, subject: Subject) -> bytes | None:

@@ -106,6 +106,8 @@ class Database:
             timeout=3,
             command_timeout=settings.statement_timeout_ms / 1000 + 1,
             max_inactive_connection_lifetime=300,
+            # Planning our statements anew for each value costs more than running them, and every plan is the same.
+            server_settings={"plan_cache_mode": "force_generic_plan"} if settings.prepared_statements else {},
             statement_cache_size=256 if settings.prepared_statements else 0,
             init=_prepare_connection,
             reset=_leave_as_it_is,

@@ -28,8 +28,8 @@ SELECT 'clock' AS kind, 0::bigint AS id, ARRAY[(extract(epoch FROM clock_timesta
        ARRAY[0::bigint] AS ends
 UNION ALL
 SELECT 'claims', resource_id,
-       array_agg(extract(epoch FROM lower(during))::bigint),
-       array_agg(extract(epoch FROM upper(during))::bigint)
+       array_agg(date_part('epoch', lower(during))::bigint),
+       array_agg(date_part('epoch', upper(during))::bigint)
   FROM claims
  WHERE business_id = $1 AND resource_id = ANY($2::bigint[])
    AND lower(during) < $5 AND lower(during) > $4::timestamptz - interval '5 days' AND upper(during) > $4
@@ -37,8 +37,8 @@ SELECT 'claims', resource_id,
  GROUP BY resource_id
 UNION ALL
 SELECT 'busy', provider_id,
-       array_agg(extract(epoch FROM lower(during))::bigint),
-       array_agg(extract(epoch FROM upper(during))::bigint)
+       array_agg(date_part('epoch', lower(during))::bigint),
+       array_agg(date_part('epoch', upper(during))::bigint)
   FROM busy_blocks
  WHERE business_id = $1 AND provider_id = ANY($3::bigint[]) AND upper(during) > $4 AND lower(during) < $5
  GROUP BY provider_id
@@ -57,7 +57,7 @@ SELECT 'days', provider_id, array_agg(local_day - date '1970-01-01'), array_agg(
 
 _CLASSES = """
 UNION ALL
-SELECT 'classes', provider_id, array_agg(extract(epoch FROM starts_at)::bigint), array_agg(places)
+SELECT 'classes', provider_id, array_agg(date_part('epoch', starts_at)::bigint), array_agg(places)
   FROM (SELECT a.provider_id, a.starts_at,
                a.capacity - a.seats_taken - (
                    SELECT count(*) FROM holds h

@@ -25,7 +25,7 @@ class Replay:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Once(Generic[T]):
     """
     A request that must take effect once, however often it is sent.
@@ -38,12 +38,19 @@ class Once(Generic[T]):
     request: KeyedRequest | None
     status: int
     render: Callable[[T], bytes]
+    _rendered: tuple[T, bytes] | None = None
+
+    def body(self, result: T) -> bytes:
+        """The answer to *result*, rendered once for the record and the caller."""
+        if self._rendered is None or self._rendered[0] is not result:
+            self._rendered = (result, self.render(result))
+        return self._rendered[1]
 
     def memo(self, vault: Vault, result: T) -> Memo | None:
         """What to store beside the effects of *result*."""
         if self.request is None:
             return None
-        return Memo(request=self.request, status=self.status, sealed_body=vault.seal(self.render(result)))
+        return Memo(request=self.request, status=self.status, sealed_body=vault.seal(self.body(result)))
 
     def check(self, remembered: int) -> None:
         """

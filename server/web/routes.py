@@ -18,6 +18,10 @@ from server.web.api.business import business_routes
 from server.web.api.catalogue import catalogue_routes
 from server.web.api.managed_appointments import appointment_routes
 from server.web.cors import preflight
+from server.web.keys import SETTINGS
+from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
+from server.web.pages.docs import PAGE, get_docs
+from server.web.pages.problem_page import get_problem
 from server.web.route import Route, as_handler
 from server.web.shapes.appointments import (
     AppointmentAnswer,
@@ -90,6 +94,12 @@ ROUTES: Sequence[Route] = (
     *catalogue_routes(BUSINESS),
     *appointment_routes(BUSINESS),
     *api_key_routes(BUSINESS),
+    Route("GET", "/v1/openapi.json", Who.PUBLIC, get_openapi,
+          "Operation", "This description (OpenAPI 3.1)", answers={200: None, 304: None}),
+    Route("GET", "/docs", Who.PUBLIC, get_docs,
+          "Operation", "This description, for people", answers={200: None}, media_type="text/html"),
+    Route("GET", "/problems/{slug}", Who.PUBLIC, get_problem,
+          "Operation", "What a type of problem means", answers={200: None}, media_type="text/html"),
     Route("GET", "/healthz", Who.PUBLIC, health.healthz,
           "Operation", "The process answers", answers={200: None}, media_type="text/plain"),
     Route("GET", "/readyz", Who.PUBLIC, health.readyz,
@@ -102,6 +112,8 @@ ROUTES: Sequence[Route] = (
 
 def add_routes(app: web.Application) -> None:
     """Puts the table into *app*."""
+    app[API_DOCUMENT] = ApiDocument(ROUTES, app[SETTINGS].http.base_url)
+    app[PAGE] = {}
     for route in ROUTES:
         handler = as_handler(route)
         app.router.add_route(route.method, route.path, handler)

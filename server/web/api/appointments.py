@@ -10,7 +10,7 @@ from server.domain.appointment import Booked
 from server.domain.lifecycle import Actor
 from server.usecases.book import book
 from server.usecases.once import Once, Replay
-from server.web.answers import as_json, json_answer, replayed
+from server.web.answers import as_json, raw_answer, replayed
 from server.web.keys import CALLER, CORE, SETTINGS
 from server.web.route import body_of, keyed
 from server.web.shapes.appointments import AppointmentAnswer, AppointmentOrder
@@ -25,4 +25,4 @@ async def create_appointment(request: web.Request) -> web.Response:
     result = await book(request.app[CORE], order, once)
     if isinstance(result, Replay):
         return replayed(result)
-    return json_answer(AppointmentAnswer.of(result, base_url), status=201)
+    return raw_answer(once.body(result), status=201)

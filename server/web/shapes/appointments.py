@@ -117,7 +117,7 @@ class AppointmentAnswer(Shape):
     def of(cls, booked: Booked, base_url: str) -> "AppointmentAnswer":
         """From the value; links are built from the configured address only."""
         a = booked.appointment
-        return cls(
+        return cls.model_construct(  # our own values need no second look
             id=str(a.uid),
             status=a.status,
             start=a.start,

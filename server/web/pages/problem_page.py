@@ -1,0 +1,112 @@
+"""
+Owns the page behind each problem's `type`: what happened, and what to do.
+
+Leaves when a problem is answered to `web/problems`.
+"""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from server.domain.errors import NotFound
+from server.web.pages.html import page_answer, render_page
+from server.web.problems import _OF_STATUS, INTERNAL, KINDS, ProblemKind
+
+_STYLE = "docs.css"
+
+EXPLANATIONS: Mapping[str, tuple[str, str]] = {
+    "invalid-request": (
+        "A part of the request cannot be understood, is out of bounds, or is not known here.",
+        "Read errors: each has a pointer to the place and a sentence. Repeating the same request changes nothing.",
+    ),
+    "precondition-required": (
+        "This change may only be made by somebody who has seen the current version.",
+        "Read the thing, and send its ETag as If-Match.",
+    ),
+    "unauthenticated": (
+        "There is no API key in the request, or it is unknown or revoked.",
+        "Send Authorization: Bearer and the key. A key that was lost cannot be shown again: make a new one.",
+    ),
+    "forbidden": (
+        "The API key is valid, but does not have the scope that this needs.",
+        "Use a key with the scope named in the answer.",
+    ),
+    "too-many-requests": (
+        "More requests came from this address or key than are allowed in a minute.",
+        "Wait as many seconds as Retry-After says.",
+    ),
+    "not-found": (
+        "There is nothing at this address, or it belongs to somebody else; the two look the same on purpose.",
+        "Check the slug, id or token. what names the part that was not found.",
+    ),
+    "slot-not-offered": (
+        "This start is not one that availability offers: outside the hours, too soon, too far ahead, or off the grid.",
+        "Ask for availability and take a start from there. reasons says which rules refused.",
+    ),
+    "slot-unavailable": (
+        "The time was free when it was shown, and somebody else has taken it since.",
+        "Offer one of the alternatives in the answer.",
+    ),
+    "hold-gone": (
+        "The hold has expired, was let go, or was used.",
+        "Take a new hold, or book without one: the time may still be free.",
+    ),
+    "policy-window-closed": (
+        "The business takes changes only up to some time before the start, and that time has passed.",
+        "If the answer has a fee, cancelling is possible with accept_fee. Otherwise ask the business.",
+    ),
+    "illegal-transition": (
+        "The appointment is in a state from which this step does not exist: it is cancelled already, for example.",
+        "Read the appointment again.",
+    ),
+    "customer-limit-reached": (
+        "This customer has as many upcoming appointments of this service as it allows.",
+        "Cancel one, or wait until one has taken place.",
+    ),
+    "idempotency-key-reused": (
+        "The Idempotency-Key came before with another request.",
+        "Use a new key for each thing that you want to happen, and the same key only to repeat it.",
+    ),
+    "request-in-flight": (
+        "The first request with this Idempotency-Key is still being answered.",
+        "Send it again in a second; then it gets the answer of the first.",
+    ),
+    "stale-version": (
+        "Somebody has changed the thing since you read the version in If-Match.",
+        "Read it again, and decide again.",
+    ),
+    "conflict": (
+        "The request is fine by itself, but does not fit with what is there: a slug is taken, or others depend on it.",
+        "Read detail. What cannot be deleted can be retired with active set to false.",
+    ),
+    "temporarily-unavailable": (
+        "A part of the service did not answer in time.",
+        "Send the same request again after Retry-After, with the same Idempotency-Key: it counts once.",
+    ),
+    "bad-request": ("This is not HTTP as this server reads it.", "Check how the request is put together."),
+    "method-not-allowed": ("This address has other methods.", "Use one that the header Allow names."),
+    "too-slow": ("The request's body did not arrive in time.", "Send it again."),
+    "too-large": ("The request's body is larger than this server takes.", "Send less."),
+    "unsupported-media-type": ("Bodies are JSON here.", "Send Content-Type: application/json."),
+    "internal-error": (
+        "Something broke that should not have. It is logged under the request id of the answer.",
+        "Send the request again, with the same Idempotency-Key. If it goes on, tell us the request id.",
+    ),
+}
+
+PROBLEMS: Mapping[str, ProblemKind] = {kind.slug: kind for kind in (*_OF_STATUS.values(), *KINDS.values(), INTERNAL)}
+
+
+async def get_problem(request: web.Request) -> web.Response:
+    """
+    The page of one type.
+
+    Raises:
+        NotFound: There is no such type.
+    """
+    kind = PROBLEMS.get(request.match_info["slug"])
+    if kind is None:
+        raise NotFound(what="problem")
+    meaning, remedy = EXPLANATIONS.get(kind.slug, (kind.title + ".", ""))
+    html = render_page("problem.html", _STYLE, kind=kind, meaning=meaning, remedy=remedy)
+    return page_answer(html, _STYLE)
