@@ -20,6 +20,7 @@ from server.redis.rate_limits import RateLimits
 from server.redis.versions import Versions
 from server.settings import Settings
 from server.store.engine import Database
+from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
@@ -53,7 +54,7 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     database = await Database.open(settings.database)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
-    app[CORE] = Core(database, vault, Changes(app[LINK], app[LISTENERS]), settings.booking)
+    app[CORE] = Core(database, OfferBook(), vault, Changes(app[LINK], app[LISTENERS]), settings.booking)
     yield
     await database.close()
     await app[LINK].close()

@@ -19,6 +19,7 @@ from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
 from server.settings import DatabaseSettings, LimitSettings, RedisSettings, SecretSettings, Settings
 from server.store.engine import Database
+from server.store.offers import OfferBook
 from server.tokens import Vault, new_api_key, token_hash
 from server.usecases.book import book
 from server.usecases.core import Core
@@ -46,7 +47,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     database = await Database.open(settings.database)
     link = RedisLink(settings.redis)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
-    yield Core(database, vault, Changes(link, Listeners(None)), settings.booking)
+    yield Core(database, OfferBook(), vault, Changes(link, Listeners(None)), settings.booking)
     await database.close()
     await link.close()
 

@@ -14,6 +14,48 @@ branch_labels = None
 depends_on = None
 
 
+# Whatever offers are made of: a change of any raises the version of its business's catalogue, whoever made it.
+_OFFERED = (
+    "locations",
+    "resources",
+    "providers",
+    "services",
+    "provider_services",
+    "service_resources",
+    "working_hours",
+    "service_hours",
+    "exceptions",
+)
+_FUNCTIONS_AND_TRIGGERS = (
+    """
+    CREATE FUNCTION bump_catalogue_version() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE businesses SET catalogue_version = catalogue_version + 1 WHERE id IN (SELECT business_id FROM changed);
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION bump_own_catalogue_version() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.catalogue_version := OLD.catalogue_version + 1;
+        RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE TRIGGER bump_catalogue_version BEFORE UPDATE OF slug, currency ON businesses
+        FOR EACH ROW EXECUTE FUNCTION bump_own_catalogue_version()
+    """,
+    *(
+        f"""
+        CREATE TRIGGER bump_catalogue_version_{event.lower()} AFTER {event} ON {table}
+            REFERENCING {rows} TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION bump_catalogue_version()
+        """
+        for table in _OFFERED
+        for event, rows in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+    ),
+)
+
+
 def upgrade() -> None:
     """Makes every table."""
     op.create_table(
@@ -30,6 +72,7 @@ def upgrade() -> None:
         sa.Column("allowed_origins", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("theme", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("listed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("catalogue_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -743,6 +786,8 @@ def upgrade() -> None:
         ["business_id", "resource_id", sa.literal_column("lower(during)")],
         unique=False,
     )
+    for statement in _FUNCTIONS_AND_TRIGGERS:
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -769,3 +814,4 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("idempotency_records")
     op.drop_table("businesses")
+    op.execute("DROP FUNCTION bump_catalogue_version, bump_own_catalogue_version")

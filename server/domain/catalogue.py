@@ -10,11 +10,13 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from server.domain.claims import Claim
-from server.domain.hours import DateException, WeeklyWindow
+from server.domain.hours import DateException, Sheet, WeeklyWindow, open_sheet
 from server.domain.intervals import Spans
 from server.domain.policies import ChangePolicy
 from server.domain.reminders import ReminderRule
 from server.domain.rules import Question
+
+_MOST_SHEETS = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,10 @@ class Offer:
     exceptions: tuple[DateException, ...]
     needs: tuple[tuple[int, ...], ...]
     """For each need of the service, the resources at this location that could meet it."""
+    catalogue_version: int
+    """Of the business, when this was read."""
+    sheets: dict[tuple[int, int], Sheet] = field(default_factory=dict, compare=False, repr=False)
+    """Opening time that was worked out already, by window."""
 
     def claim(self, start: int) -> tuple[int, int]:
         """The time that an appointment at *start* takes, buffers included."""
@@ -141,7 +147,24 @@ def question_for(
         booked_on=taken.booked_on.get(provider.id, {}),
         customer_remaining=customer_remaining,
         classes=taken.classes.get(provider.id, {}),
+        sheet=_sheet(offer, window),
     )
+
+
+def _sheet(offer: Offer, window: tuple[int, int]) -> Sheet:
+    """The opening time around *window*: the same for every question until the offer changes, so it is kept."""
+    sheet = offer.sheets.get(window)
+    if sheet is None:
+        if len(offer.sheets) >= _MOST_SHEETS:
+            offer.sheets.clear()
+        sheet = offer.sheets[window] = open_sheet(
+            offer.location.zone,
+            (window[0], window[1] + offer.service.duration_s),
+            weekly=offer.weekly,
+            exceptions=offer.exceptions,
+            holidays=offer.location.holidays,
+        )
+    return sheet
 
 
 def without_notice(offer: Offer) -> Offer:

@@ -16,6 +16,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── InFlight              same key, still being answered
     ├── StaleVersion          If-Match names an older version
     ├── Conflict              a unique name is taken, or others still depend on the thing
+    ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
     └── Unavailable           a dependency did not answer in time
 """
@@ -125,6 +126,11 @@ class Unavailable(BookingError):
 
     what: str
     retry_after_s: int = 1
+
+
+@dataclass(eq=False)
+class CatalogueChanged(BookingError):
+    """What is offered was changed a moment ago."""
 
 
 @dataclass(eq=False)

@@ -53,6 +53,8 @@ class Question:
     """How many more this customer may book; None is no limit."""
     classes: Mapping[int, int] = field(default_factory=dict)
     """Start of each class of this service that exists already, and the places left in it."""
+    sheet: Sheet | None = None
+    """The opening time around `window`, where the asker has worked it out already."""
 
 
 def past(q: Question, _: Sheet) -> Spans:
@@ -159,6 +161,8 @@ RULES: Sequence[Rule] = (
 
 def sheet_for(q: Question) -> Sheet:
     """The opening time that *q* is about."""
+    if q.sheet is not None:
+        return q.sheet
     return open_sheet(
         q.zone,
         (q.window[0], q.window[1] + q.duration_s),

@@ -83,7 +83,7 @@ BUSINESS = Collection(
     subject="business",
     table=schema.businesses,
     key="slug",
-    fields=_all_but(schema.businesses),
+    fields=_all_but(schema.businesses, "catalogue_version"),
 )
 LOCATIONS = Collection(
     subject="location",

@@ -1,10 +1,11 @@
 """
 Owns reading what a business offers: service, providers, locations and their hours, in one statement.
 
-Leaves what of it is taken to `taken`.
+Leaves what of it is taken, and whether it is still offered, to `taken`.
 """
 
-from datetime import date
+from collections import OrderedDict
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +18,13 @@ from server.domain.zones import zone
 from server.holidays import public_holidays
 from server.store.engine import Row, Session
 
+_BEFORE = timedelta(days=5)
+_AHEAD = timedelta(days=745)
+"""Further than the longest horizon (a CHECK says 730 days)."""
+_Question = tuple[str, str, str | None, str | None, date]
+
 _OFFERS = """
-SELECT clock_timestamp() AS now, b.id AS business_id, b.currency,
+SELECT b.id AS business_id, b.currency, b.catalogue_version,
        s.id AS service_id, s.slug AS service_slug, s.name AS service_name,
        coalesce(ps.duration_min, s.duration_min) AS duration_min,
        coalesce(ps.buffer_before_min, s.buffer_before_min) AS buffer_before_min,
@@ -78,39 +84,57 @@ SELECT b.id IS NOT NULL AS business,
 """
 
 
-async def load_offers(
-    session: Session,
-    business: str,
-    service: str,
-    *,
-    provider: str | None = None,
-    location: str | None = None,
-    first: date,
-    last: date,
-) -> list[Offer]:
+class OfferBook:
     """
-    What *business* offers of *service*, one offer per provider and location, ordered by provider.
+    What businesses offer, as this process read it last.
 
-    Sets the session's clock. Empty where everything named exists but nobody offers it there.
-
-    Args:
-        first: Exceptions and holidays are read from here to *last*, inclusive.
-
-    Raises:
-        NotFound: Business, service, provider or location do not exist or are not active.
+    Nothing here is believed: `taken.load_taken` compares the catalogue's version with every question it answers, under
+    the lock when it is about a booking.
     """
-    query = _OFFERS
-    values: list[object] = [business, service, first, last]
-    for condition, slug in ((_OF_PROVIDER, provider), (_AT_LOCATION, location)):
-        if slug is not None:
-            values.append(slug)
-            query += condition.format(len(values))
-    rows = await session.fetch(query + _IN_ORDER, *values)
-    if not rows:
-        await _say_what_is_missing(session, business, service, provider, location)
-        return []
-    session.now = rows[0]["now"]
-    return [_offer(row, first, last) for row in rows]
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._pages: OrderedDict[_Question, list[Offer]] = OrderedDict()
+
+    def find(
+        self, business: str, service: str, *, provider: str | None = None, location: str | None = None
+    ) -> list[Offer] | None:
+        """What *business* offered of *service* when somebody asked last; None if nobody did today."""
+        question = (business, service, provider, location, datetime.now(UTC).date())
+        offers = self._pages.get(question)
+        if offers is not None:
+            self._pages.move_to_end(question)
+        return offers
+
+    async def read(
+        self, session: Session, business: str, service: str, *, provider: str | None = None, location: str | None = None
+    ) -> list[Offer]:
+        """
+        What *business* offers of *service* now, one offer per provider and location, ordered by provider.
+
+        Exceptions and holidays are those that any bookable date could meet. Empty where everything named exists but
+        nobody offers it there.
+
+        Raises:
+            NotFound: Business, service, provider or location do not exist or are not active.
+        """
+        today = datetime.now(UTC).date()
+        first, last = today - _BEFORE, today + _AHEAD
+        query = _OFFERS
+        values: list[object] = [business, service, first, last]
+        for condition, slug in ((_OF_PROVIDER, provider), (_AT_LOCATION, location)):
+            if slug is not None:
+                values.append(slug)
+                query += condition.format(len(values))
+        rows = await session.fetch(query + _IN_ORDER, *values)
+        if not rows:
+            await _say_what_is_missing(session, business, service, provider, location)
+            return []
+        offers = [_offer(row, first, last) for row in rows]
+        self._pages[business, service, provider, location, today] = offers
+        while len(self._pages) > self._most:
+            self._pages.popitem(last=False)
+        return offers
 
 
 async def _say_what_is_missing(
@@ -147,6 +171,7 @@ def _offer(row: Row, first: date, last: date) -> Offer:
             for day, windows in row["exceptions"] or ()
         ),
         needs=tuple(tuple(resources or ()) for resources in row["needs"] or ()),
+        catalogue_version=row["catalogue_version"],
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from server.domain.catalogue import Offer, Taken
+from server.domain.errors import CatalogueChanged
 from server.domain.intervals import Spans
 from server.domain.zones import local_date
 from server.store.engine import Row, Session
@@ -25,7 +26,7 @@ WITH swept AS (
 
 _CLAIMS_AND_BUSY = """
 SELECT 'clock' AS kind, 0::bigint AS id, ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint] AS starts,
-       ARRAY[0::bigint] AS ends
+       ARRAY[(SELECT catalogue_version FROM businesses WHERE id = $1)] AS ends
 UNION ALL
 SELECT 'claims', resource_id,
        array_agg(date_part('epoch', lower(during))::bigint),
@@ -91,6 +92,9 @@ async def load_taken(
 
     Sets the session's clock.
 
+    Raises:
+        CatalogueChanged: *offers* are not what the business offers now.
+
     Args:
         count_days: Count every provider's appointments per day; without it only where a cap needs the count.
         sweep: Delete expired claims on the way. The caller holds the locks.
@@ -121,7 +125,7 @@ async def load_taken(
         )
     else:
         rows = await session.fetch(head + _CLAIMS_AND_BUSY, business_id, resources, providers, begin, end)
-    return _taken(session, rows)
+    return _taken(session, rows, offers[0].catalogue_version)
 
 
 def _local_days(offers: Sequence[Offer], window: tuple[int, int]) -> tuple[date, date]:
@@ -132,7 +136,7 @@ def _local_days(offers: Sequence[Offer], window: tuple[int, int]) -> tuple[date,
     )
 
 
-def _taken(session: Session, rows: Sequence[Row]) -> Taken:
+def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Taken:
     claims: dict[int, Spans] = {}
     busy: dict[int, Spans] = {}
     booked_on: dict[int, dict[date, int]] = {}
@@ -148,6 +152,8 @@ def _taken(session: Session, rows: Sequence[Row]) -> Taken:
             booked_on[key] = {date.fromordinal(epoch + day): count for day, count in pairs}
         elif kind == "clock":
             session.now = datetime.fromtimestamp(first[0] / 1_000_000, UTC)
+            if second[0] != catalogue_version:
+                raise CatalogueChanged
         else:
             classes[key] = dict(pairs)
     return Taken(claims, busy, booked_on, classes)

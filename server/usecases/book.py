@@ -30,6 +30,7 @@ from server.store.holds import Hold, end_hold, find_hold
 from server.tokens import new_salt, token_hash
 from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, with_alternatives
 from server.usecases.core import Core
+from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
 
 
@@ -45,16 +46,25 @@ async def book(core: Core, order: Order, once: Once[Booked]) -> Booked | Replay:
         InFlight, IdempotencyMismatch: See `once`.
         Unavailable: Ask again with the same key; only it can tell whether the booking happened.
     """
-    start = int(order.choice.start.timestamp())
+    hold = await _hold_of(core, order)
+    if hold is not None:
+        order = replace(order, choice=replace(order.choice, provider=hold.provider, location=hold.location))
+    return await with_current_offers(lambda anew: _book_any(core, order, hold, once, anew=anew))
+
+
+async def _hold_of(core: Core, order: Order) -> Hold | None:
+    """The hold that *order* names. One that is gone or for another time is no reason to refuse: it may be free."""
+    if order.hold is None:
+        return None
     async with core.database.reading() as session:
-        hold = await find_hold(session, token_hash(order.hold)) if order.hold else None
-        if hold is not None and _fits(hold, order):
-            order = replace(order, choice=replace(order.choice, provider=hold.provider, location=hold.location))
-        else:
-            hold = None  # it may still be free without the hold
-        offers = await offers_for(session, order.choice)
-        groups = await likeliest_first(session, offers, start)
-    for group in groups:
+        hold = await find_hold(session, token_hash(order.hold))
+    return hold if hold is not None and _fits(hold, order) else None
+
+
+async def _book_any(core: Core, order: Order, hold: Hold | None, once: Once[Booked], *, anew: bool) -> Booked | Replay:
+    start = int(order.choice.start.timestamp())
+    offers = await offers_for(core, order.choice, anew=anew)
+    for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:
             return await _book_one(core, session, order, group, hold=hold, once=once)

@@ -6,7 +6,7 @@ Leaves the statements that write to `store/booking`.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from server.domain.appointment import Appointment, SlotChoice
@@ -18,14 +18,14 @@ from server.domain.slots import Refusal, explain
 from server.domain.zones import day_span, local_date, zone
 from server.store.engine import Database, Session
 from server.store.locks import in_order, key_of, keys_for
-from server.store.offers import load_offers
 from server.store.taken import load_taken
+from server.usecases.core import Core
 from server.usecases.find_slots import free_slots
+from server.usecases.offering import offers_of
 
 MOST_CANDIDATES = 16
 """Providers locked at once for "whoever is free": more would make each booking of a large clinic wait for all."""
 
-_MARGIN = timedelta(days=3)
 _TAKEN_BY_SOMEBODY = frozenset({"busy", "claims", "capacity", "resources", "daily-cap"})
 _ALTERNATIVES = 5
 _ALTERNATIVES_WITHIN_S = 14 * 86_400
@@ -40,29 +40,22 @@ class Choice(NamedTuple):
     """There is a class at this time already: its claims are these resources'."""
 
 
-async def offers_for(session: Session, choice: SlotChoice) -> list[Offer]:
+async def offers_for(core: Core, choice: SlotChoice, *, anew: bool) -> list[Offer]:
     """
     Who could do what *choice* asks for.
 
     Raises:
         NotFound: Something that it names does not exist, or nobody offers it.
     """
-    day = choice.start.date()
-    offers = await load_offers(
-        session,
-        choice.business,
-        choice.service,
-        provider=choice.provider,
-        location=choice.location,
-        first=day - _MARGIN,
-        last=day + _MARGIN,
+    offers = await offers_of(
+        core, choice.business, choice.service, provider=choice.provider, location=choice.location, anew=anew
     )
     if not offers:
         raise NotFound(what="offer")
     return offers
 
 
-async def likeliest_first(session: Session, offers: Sequence[Offer], start: int) -> list[list[Offer]]:
+async def likeliest_first(core: Core, offers: Sequence[Offer], start: int) -> list[list[Offer]]:
     """
     *offers* in groups that are small enough to be locked together, those that look free now first.
 
@@ -70,9 +63,11 @@ async def likeliest_first(session: Session, offers: Sequence[Offer], start: int)
     """
     if len(offers) <= MOST_CANDIDATES:
         return [list(offers)]
-    taken = await load_taken(session, offers, (start, start + 1), count_days=True)
+    async with core.database.reading() as session:
+        taken = await load_taken(session, offers, (start, start + 1), count_days=True)
+        now = session.now
     fair = fairest_first(offers, taken, start)
-    free = [o for o in fair if not explain(_question(o, taken, start, session.now), start)]
+    free = [o for o in fair if not explain(_question(o, taken, start, now), start)]
     ordered = free or fair[:MOST_CANDIDATES]
     return [ordered[i : i + MOST_CANDIDATES] for i in range(0, len(ordered), MOST_CANDIDATES)]
 

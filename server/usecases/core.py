@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from server.redis.changes import Changes
 from server.settings import BookingSettings
 from server.store.engine import Database
+from server.store.offers import OfferBook
 from server.tokens import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The database, the secrets, the ones to tell after a commit, and the settings of the booking core."""
+    """The database, what is offered there, the secrets, who is told after a commit, the settings of the booking core."""
 
     database: Database
+    offers: OfferBook
     vault: Vault
     changes: Changes
     booking: BookingSettings

@@ -7,18 +7,17 @@ Leaves caching to whoever asks, and the wording of the answer to `web/shapes/ava
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from server.domain.catalogue import Offer, Taken, ceil_second, question_for
 from server.domain.slots import Refusal, explain, find_starts
 from server.domain.zones import day_span
 from server.store.engine import Session
-from server.store.offers import load_offers
 from server.store.taken import load_taken
+from server.usecases.core import Core
+from server.usecases.offering import offers_of, with_current_offers
 
-_MARGIN = timedelta(days=3)
-"""A window may begin two dates earlier in another zone's calendar, one zone being a day ahead of the other."""
 _STRIDE_S = 31 * 86_400
 
 
@@ -51,27 +50,30 @@ class Availability:
     """For a class: places left, by start; a start that is missing has all places left."""
 
 
-async def find_slots(session: Session, query: SlotQuery) -> Availability:
+async def find_slots(core: Core, query: SlotQuery) -> Availability:
     """
     The free slots of a service, of one provider or of all who offer it.
 
-    Two queries; two more where the dates asked for hold nothing, to find the next free start.
+    One query, and one to read what is offered where that is not at hand; one more where the dates asked for hold
+    nothing, to find the next free start.
 
     Raises:
         NotFound: Business, service, provider or location.
     """
-    offers = await _offers(session, query, query.first, query.last)
+    return await with_current_offers(lambda anew: _find(core, query, anew=anew))
+
+
+async def _find(core: Core, query: SlotQuery, *, anew: bool) -> Availability:
+    offers = await _offers(core, query, anew=anew)
     if not offers:
         where = query.where or ZoneInfo("UTC")
         return Availability(where=where, first=query.first, last=query.last, slots=(), next_available=None)
     where = query.where or offers[0].location.zone
     window = day_span(where, query.first, query.last)
-    taken = await load_taken(session, offers, window)
-    slots = free_slots(offers, taken, window, now=session.now)
-    if slots:
-        next_available: int | None = slots[0][0]
-    else:
-        next_available = await _next_start(session, query, offers, after=window[1])
+    async with core.database.reading() as session:
+        taken = await load_taken(session, offers, window)
+        slots = free_slots(offers, taken, window, now=session.now)
+        next_available = slots[0][0] if slots else await _next_start(session, offers, after=window[1])
     return Availability(
         where=where,
         first=query.first,
@@ -97,15 +99,11 @@ def free_slots(
     return [(start, end, tuple(slugs)) for (start, end), slugs in sorted(who.items())]
 
 
-async def _next_start(session: Session, query: SlotQuery, offers: Sequence[Offer], *, after: int) -> int | None:
+async def _next_start(session: Session, offers: Sequence[Offer], *, after: int) -> int | None:
     """The first free start from *after* on: everything up to the horizon is read once, then walked by month."""
     begin = max(after, ceil_second(session.now))
     end = ceil_second(session.now) + offers[0].service.horizon_s + 1
     if begin >= end:
-        return None
-    first, last = (datetime.fromtimestamp(moment, offers[0].location.zone).date() for moment in (begin, end))
-    offers = await _offers(session, query, first, last)
-    if not offers:
         return None
     taken = await load_taken(session, offers, (begin, end))
     for low in range(begin, end, _STRIDE_S):
@@ -115,31 +113,31 @@ async def _next_start(session: Session, query: SlotQuery, offers: Sequence[Offer
     return None
 
 
-async def explain_start(session: Session, query: SlotQuery, start: datetime) -> list[tuple[Offer, list[Refusal]]]:
+async def explain_start(core: Core, query: SlotQuery, start: datetime) -> list[tuple[Offer, list[Refusal]]]:
     """
     For each provider and location, which rules refuse *start*, and why; an empty list means that it is free.
 
     Raises:
         NotFound: Business, service, provider or location.
     """
-    offers = await _offers(session, query, start.date(), start.date())
-    if not offers:
-        return []
-    moment = int(start.timestamp())
-    window = (moment, moment + 1)
-    taken = await load_taken(session, offers, window)
-    return [(offer, explain(question_for(offer, taken, window=window, now=session.now), moment)) for offer in offers]
+
+    async def attempt(anew: bool) -> list[tuple[Offer, list[Refusal]]]:
+        offers = await _offers(core, query, anew=anew)
+        if not offers:
+            return []
+        moment = int(start.timestamp())
+        window = (moment, moment + 1)
+        async with core.database.reading() as session:
+            taken = await load_taken(session, offers, window)
+            now = session.now
+        return [(offer, explain(question_for(offer, taken, window=window, now=now), moment)) for offer in offers]
+
+    return await with_current_offers(attempt)
 
 
-async def _offers(session: Session, query: SlotQuery, first: date, last: date) -> list[Offer]:
-    return await load_offers(
-        session,
-        query.business,
-        query.service,
-        provider=query.provider,
-        location=query.location,
-        first=first - _MARGIN,
-        last=last + _MARGIN,
+async def _offers(core: Core, query: SlotQuery, *, anew: bool) -> list[Offer]:
+    return await offers_of(
+        core, query.business, query.service, provider=query.provider, location=query.location, anew=anew
     )
 
 

@@ -17,6 +17,7 @@ from server.tokens import new_token, token_hash
 from server.usecases.book import new_appointment
 from server.usecases.claiming import choose, likeliest_first, locks_for, offers_for, with_alternatives
 from server.usecases.core import Core
+from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
 
 
@@ -27,11 +28,13 @@ async def hold(core: Core, choice: SlotChoice, once: Once[Held]) -> Held | Repla
     Raises:
         NotFound, NotOffered, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
     """
+    return await with_current_offers(lambda anew: _hold_any(core, choice, once, anew=anew))
+
+
+async def _hold_any(core: Core, choice: SlotChoice, once: Once[Held], *, anew: bool) -> Held | Replay:
     start = int(choice.start.timestamp())
-    async with core.database.reading() as session:
-        offers = await offers_for(session, choice)
-        groups = await likeliest_first(session, offers, start)
-    for group in groups:
+    offers = await offers_for(core, choice, anew=anew)
+    for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> tuple[Held, Offer]:
             return await _hold_one(core, session, group, start, once)

@@ -22,6 +22,7 @@ from server.usecases.changing import check_movable, current, has_phone
 from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
 from server.usecases.core import Core
 from server.usecases.move_seat import move_seat
+from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
 from server.usecases.places import Target
 
@@ -37,8 +38,14 @@ async def reschedule(
         IllegalTransition: It is over.
         SlotTaken, NotOffered, NotFound: As for `book`.
     """
-    appointment = target.appointment
     check_movable(target)
+    return await with_current_offers(lambda anew: _reschedule(core, target, start, once, provider, anew=anew))
+
+
+async def _reschedule(
+    core: Core, target: Target, start: datetime, once: Once[Appointment], provider: str | None, *, anew: bool
+) -> Appointment | Replay:
+    appointment = target.appointment
     choice = SlotChoice(
         business=appointment.business,
         service=appointment.service,
@@ -47,8 +54,8 @@ async def reschedule(
         start=start,
     )
     moment = int(start.timestamp())
+    offers = await offers_for(core, choice, anew=anew)
     async with core.database.reading() as session:
-        offers = await offers_for(session, choice)
         owned = await claimed_resources(session, appointment)
     # Both the old time and the new one are locked, in one order with everybody else's: A to B cannot wait for B to A.
     old = [Claim(resource, int(s.timestamp()), -int(-e.timestamp() // 1)) for resource, s, e in owned]

@@ -12,9 +12,9 @@ from server.web.access import Who
 DESCRIPTION = """\
 Bookable makes any calendar bookable. What is public needs no key; everything else needs `Authorization: Bearer bk_...`.
 
-Times are RFC 3339 with an offset, zones are IANA names, amounts are in the currency's minor unit. Errors are \
-`application/problem+json` with a stable `type`. Lists come in pages: pass `next_cursor` as `cursor`. Every POST takes an \
-`Idempotency-Key`: send the same request again after a failure, and it counts once. What has a `version` takes \
+Times are RFC 3339 with an offset, zones are IANA names, amounts are in the currency's minor unit. Errors are
+`application/problem+json` with a stable `type`. Lists come in pages: pass `next_cursor` as `cursor`. Every POST takes
+an `Idempotency-Key`: send the same request again after a failure, and it counts once. What has a `version` takes
 `If-Match`, so that nobody's work is lost.
 """
 

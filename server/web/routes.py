@@ -20,7 +20,7 @@ from server.web.api.managed_appointments import appointment_routes
 from server.web.cors import preflight
 from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
-from server.web.pages.docs import PAGE, get_docs
+from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.problem_page import get_problem
 from server.web.route import Route, as_handler
 from server.web.shapes.appointments import (
@@ -113,7 +113,7 @@ ROUTES: Sequence[Route] = (
 def add_routes(app: web.Application) -> None:
     """Puts the table into *app*."""
     app[API_DOCUMENT] = ApiDocument(ROUTES, app[SETTINGS].http.base_url)
-    app[PAGE] = {}
+    app[DOCS] = {}
     for route in ROUTES:
         handler = as_handler(route)
         app.router.add_route(route.method, route.path, handler)

@@ -25,6 +25,7 @@ from server.redis.heartbeats import beat
 from server.redis.listeners import Listeners
 from server.settings import Settings
 from server.store.engine import Database
+from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.worker.jobs import sweep_job
@@ -59,7 +60,7 @@ async def _core(settings: Settings) -> AsyncIterator[tuple[Core, RedisLink]]:
     link = RedisLink(settings.redis)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
     try:
-        yield Core(database, vault, Changes(link, Listeners(None)), settings.booking), link
+        yield Core(database, OfferBook(), vault, Changes(link, Listeners(None)), settings.booking), link
     finally:
         await database.close()
         await link.close()

@@ -209,3 +209,30 @@ async def test_explain_names_the_rule_and_is_for_managers_only(client: Client, w
 
     assert refused.status == 401
     assert [verdict["rule"] for verdict in answer["candidates"][0]["refused_by"]] == ["claims"]
+
+
+async def test_a_change_of_the_catalogue_shows_at_once_whoever_made_it(
+    database_url: str, aiohttp_client: Callable[..., Awaitable[Client]], world: World
+) -> None:
+    """What is offered is kept in the process; its version comes with every question."""
+    client = await aiohttp_client(build_app(settings_for(database_url, cache=CacheSettings(ttl_s=0))))
+    url = path(world, day_of(world))
+    assert world.at(9) in await starts(client, url)
+
+    await world.sql("UPDATE working_hours SET start_min = 600 WHERE business_id = $1", world.business_id)
+    after_hours = await starts(client, url)
+    await world.sql("UPDATE providers SET active = false WHERE business_id = $1", world.business_id)
+    after_leaving = await (await client.get(url)).json()
+
+    assert after_hours[0] == world.at(10)
+    assert after_leaving["days"][0]["slots"] == []
+
+
+async def test_a_booking_is_checked_against_what_is_offered_now(client: Client, world: World) -> None:
+    url = f"/v1/businesses/{world.slug}/appointments"
+    assert (await client.post(url, json=world.order_json(world.at(10)))).status == 201
+
+    await world.sql("UPDATE working_hours SET start_min = 660 WHERE business_id = $1", world.business_id)
+    response = await client.post(url, json=world.order_json(world.at(10, 30)))
+
+    assert (response.status, (await response.json())["type"]) == (422, "/problems/slot-not-offered")

@@ -166,7 +166,7 @@ async def test_an_old_version_changes_and_deletes_nothing(api: Api) -> None:
     await api("PATCH", "/services/cut", {"name": "D"}, If_Match='"v1", "v3"')
 
 
-@pytest.mark.parametrize("tag", ['v1', '"1"', 'W/"v1"', '"v1" "v2"', '"v99999999999999999999"', "", '"v1", *'])
+@pytest.mark.parametrize("tag", ["v1", '"1"', 'W/"v1"', '"v1" "v2"', '"v99999999999999999999"', "", '"v1", *'])
 async def test_a_malformed_if_match_is_refused(tag: str, api: Api) -> None:
     await api("PATCH", "/services/cut", {"name": "B"}, status=422, If_Match=tag)
 
@@ -175,9 +175,7 @@ async def test_of_two_changes_at_once_with_one_version_one_is_stale(api: Api) ->
     url = f"/v1/businesses/{api.world.slug}/services/cut"
     headers = {**api.world.auth, "If-Match": '"v1"'}
 
-    answers = await asyncio.gather(
-        *(api.client.patch(url, json={"name": name}, headers=headers) for name in "ABCD")
-    )
+    answers = await asyncio.gather(*(api.client.patch(url, json={"name": name}, headers=headers) for name in "ABCD"))
 
     assert sorted(answer.status for answer in answers) == [200, 412, 412, 412]
 
@@ -238,7 +236,20 @@ async def test_lists_are_filtered(api: Api, furnished: World) -> None:
 
 async def test_b27_no_value_makes_a_write_fail_on_our_side(api: Api, furnished: World) -> None:
     """NUL, surrogates, numbers without end: every field of every draft."""
-    wrong: list[object] = ["\x00", "a\x00b", 10**30, -(10**30), 1e308, -1, True, [], {}, "x" * 20_000, "\u2028", "\u0958" * 200]
+    wrong: list[object] = [
+        "\x00",
+        "a\x00b",
+        10**30,
+        -(10**30),
+        1e308,
+        -1,
+        True,
+        [],
+        {},
+        "x" * 20_000,
+        "\u2028",
+        "\u0958" * 200,
+    ]
     for path, (draft, _) in DRAFTS.items():
         schema_fields = {field for item in (await api("GET", f"/{path}"))["items"] for field in item} | set(draft)
         for field in sorted(schema_fields):
@@ -252,12 +263,12 @@ async def test_b27_no_value_makes_a_write_fail_on_our_side(api: Api, furnished: 
                     await api("DELETE", f"/{path}/{key}", status=204)
 
 
-@pytest.mark.parametrize("raw", [b'{"name": "\\ud800"}', b'{"latitude": NaN}', b'{"latitude": Infinity}', b"[]", b"{", b"\xff"])
+@pytest.mark.parametrize(
+    "raw", [b'{"name": "\\ud800"}', b'{"latitude": NaN}', b'{"latitude": Infinity}', b"[]", b"{", b"\xff"]
+)
 async def test_b27_what_is_not_json_for_us_is_refused(raw: bytes, api: Api) -> None:
     headers = {**api.world.auth, "Content-Type": "application/json"}
-    response = await api.client.patch(
-        f"/v1/businesses/{api.world.slug}/locations/here", data=raw, headers=headers
-    )
+    response = await api.client.patch(f"/v1/businesses/{api.world.slug}/locations/here", data=raw, headers=headers)
 
     assert response.status == 422, await response.text()
 
@@ -328,14 +339,14 @@ async def test_a_change_is_checked_together_with_what_is_there(api: Api) -> None
     ],
 )
 async def test_hours_may_cross_midnight(
-    start: str, end: str, shown: str, minutes: tuple[int, int], api: Api, world: World
+    api: Api, *, start: str, end: str, shown: str, minutes: tuple[int, int]
 ) -> None:
     draft = {**DRAFTS["hours"][0], "start": start, "end": end}
 
     created = await api("POST", "/hours", draft, status=201)
 
     assert (created["start"], created["end"]) == (start, shown)
-    rows = await world.sql("SELECT start_min, end_min FROM working_hours WHERE id = $1", created["id"])
+    rows = await api.world.sql("SELECT start_min, end_min FROM working_hours WHERE id = $1", created["id"])
     assert tuple(rows[0]) == minutes
     patched = await api("PATCH", f"/hours/{created['id']}", {"weekday": 3})
     assert (patched["start"], patched["end"]) == (start, shown)

@@ -44,11 +44,13 @@ businesses = Table(
     Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("theme", JSONB, nullable=False, server_default=text("'{}'")),
     Column("listed", Boolean, nullable=False, server_default=text("false")),
+    Column("catalogue_version", BigInteger, nullable=False, server_default=text("0")),
     *versioned(),
     CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint("name <> ''", name="name"),
 )
+"""Triggers raise `catalogue_version` whenever anything that offers are made of changes, whoever changes it."""
 
 api_keys = tenant_table(
     "api_keys",

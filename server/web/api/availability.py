@@ -33,8 +33,8 @@ async def get_availability(request: web.Request) -> web.Response:
     asked = query_of(request, AvailabilityQuery)
 
     async def compute() -> bytes:
-        async with request.app[CORE].database.reading() as session:
-            return render_availability(await find_slots(session, slot_query(business, asked)), _stream(request))
+        found = await find_slots(request.app[CORE], slot_query(business, asked))
+        return render_availability(found, _stream(request))
 
     return _respond(request, await request.app[CACHE].get(request.raw_path, (business, asked.provider), compute))
 
@@ -64,8 +64,7 @@ async def explain_availability(request: web.Request) -> web.Response:
         first=asked.start.date(),
         last=asked.start.date(),
     )
-    async with request.app[CORE].database.reading() as session:
-        candidates = await explain_start(session, query, asked.start)
+    candidates = await explain_start(request.app[CORE], query, asked.start)
     return json_answer(
         ExplainAnswer(
             start=asked.start,

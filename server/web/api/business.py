@@ -46,8 +46,7 @@ async def get_business(request: web.Request) -> web.Response:
 
 async def _availability(request: web.Request, business: str, asked: AvailabilityQuery) -> bytes:
     async def compute() -> bytes:
-        async with request.app[CORE].database.reading() as session:
-            found = await find_slots(session, slot_query(business, asked))
+        found = await find_slots(request.app[CORE], slot_query(business, asked))
         return render_availability(found, _stream(request, asked))
 
     question = f"profile {business} {asked.model_dump_json()}"

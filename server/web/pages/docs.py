@@ -16,7 +16,7 @@ from server.web.pages.html import page_answer, render_page
 
 Json = dict[str, Any]
 _STYLE = "docs.css"
-PAGE = web.AppKey("docs page", dict[str, str])
+DOCS = web.AppKey("docs page", dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Call:
 
 async def get_docs(request: web.Request) -> web.Response:
     """The page."""
-    pages = request.app[PAGE]
+    pages = request.app[DOCS]
     if "docs" not in pages:
         pages["docs"] = docs_page(request.app[API_DOCUMENT].content)
     return page_answer(pages["docs"], _STYLE)

@@ -8,7 +8,7 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day
 from server.web.shapes.base import Email, Line, Name, Phone, Prose, Shape, Slug, Zone
@@ -102,6 +102,10 @@ class ProfileQuery(Shape):
     def _whole(self) -> Self:
         if self.include is not None and (self.service is None or self.first is None or self.last is None):
             raise ValueError("include=availability needs service, from and to")
+        try:
+            self.availability()
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         return self
 
     def availability(self) -> AvailabilityQuery | None:

@@ -62,8 +62,11 @@ class Weekly(Draft):
     weekday: Annotated[int, Field(strict=True, ge=0, le=6)]
     """Monday is 0."""
     start: Start
+    """Local wall time."""
     end: End
+    """Local wall time, up to 24:00. One that is not after the start is of the next day; 26:00 is its 02:00, too."""
     valid_from: Day | None = None
+    """The first date on which it holds."""
     valid_until: Day | None = None
     """The last date on which it holds."""
 
