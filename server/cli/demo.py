@@ -89,10 +89,9 @@ def welcome(notes: Path) -> str:
     return f"""
   Welcome! Your demo salon is open.
 
-    Book something     {base_url}/book/{business}
     Read the API docs  {base_url}/docs
 
-  Or ask from a second terminal:
+  Ask from a second terminal what is free this week:
 
     curl '{base_url}/v1/businesses/{business}'
     curl '{base_url}/v1/businesses/{business}/availability?service={service}'

@@ -6,15 +6,17 @@ Leaves what stands on the page to its neighbours.
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
 from importlib.resources import files
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from server.web.answers import SAFE
 
+_CODE = re.compile(r"`([^`]+)`")
 _ENVIRONMENT = Environment(
     loader=PackageLoader("server", "templates/pages"),
     autoescape=True,
@@ -22,6 +24,14 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _with_code(text: str) -> Markup:
+    """*text*, escaped, with `code` between backticks."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before
+
+
+_ENVIRONMENT.filters["with_code"] = _with_code
 
 
 def render_page(template: str, style: str, **values: object) -> str:

@@ -29,15 +29,19 @@ def _in_reach(day: date) -> date:
 Day = Annotated[date, AfterValidator(_in_reach)]
 
 
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 class AvailabilityQuery(Shape):
-    """Which free times? `from` and `to` are dates in `tz`, both included."""
+    """Which free times? `from` and `to` are dates in `tz`, both included: by default a week from today."""
 
     service: Slug
     provider: Slug | None = None
     """Omitted: whoever is free."""
     location: Slug | None = None
-    first: Day = Field(alias="from")
-    last: Day = Field(alias="to")
+    first: Day = Field(alias="from", default_factory=_today)
+    last: Day = Field(alias="to", default_factory=lambda found: found.get("first", _today()) + timedelta(days=6))
     tz: Zone | None = None
     """Omitted: the location's zone."""
 

@@ -1,0 +1,199 @@
+"""
+Owns making the demo business: its catalogue, and three weeks of bookings around today.
+
+Leaves its names and hours to `demo_data`.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from server.domain.appointment import CustomerDetails
+from server.domain.catalogue import Offer, Taken, question_for
+from server.domain.claims import pick_resources
+from server.domain.events import Fact, Kind
+from server.domain.lifecycle import Actor, Status
+from server.domain.reminders import DEFAULT_RULES, plan_reminders
+from server.domain.slots import find_starts
+from server.domain.zones import day_span
+from server.embedded import demo_data
+from server.settings import DatabaseSettings
+from server.store import schema
+from server.store.booking import NewAttendee, find_class, insert_booking
+from server.store.demo import add, business_id_of, has_key, let_the_past_take_place
+from server.store.engine import Database, Session
+from server.store.offers import OfferBook
+from server.tokens import new_api_key, new_salt, new_token, token_hash
+from server.usecases.book import new_appointment, new_uid
+from server.usecases.claiming import Choice
+
+_WEEK = timedelta(days=7)
+_BUSY = 0.4
+"""How much of what could be booked is: a believable week has gaps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoFacts:
+    """What a visitor needs to try everything."""
+
+    business: str
+    api_key: str
+    services: list[str]
+    providers: list[str]
+
+
+async def seed_demo(database_url: str, api_key: str | None) -> DemoFacts:
+    """
+    The demo business, made if it is not there yet; the same day makes the same business.
+
+    Args:
+        api_key: Of an earlier run; it is kept if it still opens the business, and replaced if not.
+    """
+    database = await Database.open(DatabaseSettings(url=database_url))
+
+    async def work(session: Session) -> str:
+        business_id = await business_id_of(session, demo_data.BUSINESS["slug"])
+        if business_id is None:
+            business_id = await _make_catalogue(session)
+            await _make_bookings(session, business_id, datetime.now(UTC).date())
+        return await _key(session, business_id, api_key)
+
+    try:
+        key = await database.transact(work)
+    finally:
+        await database.close()
+    return DemoFacts(
+        business=demo_data.BUSINESS["slug"],
+        api_key=key,
+        services=[service["slug"] for service in demo_data.SERVICES],
+        providers=[provider["slug"] for provider in demo_data.PROVIDERS],
+    )
+
+
+async def _key(session: Session, business_id: int, earlier: str | None) -> str:
+    if earlier is not None and await has_key(session, business_id, token_hash(earlier)):
+        return earlier
+    key, prefix = new_api_key()
+    await add(
+        session,
+        schema.api_keys,
+        business_id=business_id,
+        name="demo.json",
+        prefix=prefix,
+        key_hash=token_hash(key),
+        scopes=["read", "book", "manage"],
+    )
+    return key
+
+
+async def _make_catalogue(session: Session) -> int:
+    business = await add(session, schema.businesses, **demo_data.BUSINESS)
+    locations = {
+        row["slug"]: await add(session, schema.locations, business_id=business, **row) for row in demo_data.LOCATIONS
+    }
+    rooms = []
+    for row in demo_data.ROOMS:
+        columns = {name: value for name, value in row.items() if name != "location"}
+        location_id = locations[row["location"]]
+        rooms.append(await add(session, schema.resources, business_id=business, location_id=location_id, **columns))
+    services = {}
+    for row in demo_data.SERVICES:
+        columns = {name: value for name, value in row.items() if name != "needs_room"}
+        services[row["slug"]] = service = await add(session, schema.services, business_id=business, **columns)
+        for room in rooms if row.get("needs_room") else ():
+            await add(session, schema.service_resources, business_id=business, service_id=service, resource_id=room)
+    for row in demo_data.SERVICE_HOURS:
+        columns = {name: value for name, value in row.items() if name != "service"}
+        service_id = services[row["service"]]
+        await add(session, schema.service_hours, business_id=business, service_id=service_id, **columns)
+    for row in demo_data.PROVIDERS:
+        await _make_provider(session, business, row, locations, services)
+    return business
+
+
+async def _make_provider(
+    session: Session, business: int, row: demo_data.Row, locations: dict[str, int], services: dict[str, int]
+) -> None:
+    columns = {name: value for name, value in row.items() if name not in {"services", "hours"}}
+    slug, name = row["slug"], row["name"]
+    resource = await add(session, schema.resources, business_id=business, slug=slug, name=name, kind="provider")
+    email = f"{slug}@atelier-linde.example.com"
+    provider = await add(session, schema.providers, business_id=business, resource_id=resource, email=email, **columns)
+    of_provider = {"business_id": business, "provider_id": provider}
+    for service in row["services"]:
+        await add(session, schema.provider_services, **of_provider, service_id=services[service])
+    for location, weekdays, start, end in row["hours"]:
+        for weekday in weekdays:
+            await add(
+                session,
+                schema.working_hours,
+                **of_provider,
+                location_id=locations[location],
+                weekday=weekday,
+                start_min=start,
+                end_min=end,
+            )
+
+
+async def _make_bookings(session: Session, business_id: int, today: date) -> None:
+    """A week behind us and two ahead, by the rules that everybody's bookings obey."""
+    chance = random.Random(f"demo {today}")  # noqa: S311  # the same day, the same bookings
+    book, slug = OfferBook(), demo_data.BUSINESS["slug"]
+    offers = [o for row in demo_data.SERVICES for o in await book.read(session, slug, row["slug"])]
+    taken: dict[int, list[tuple[int, int]]] = {}
+    for days in range(-7, 15):
+        day = today + timedelta(days=days)
+        for offer in chance.sample(offers, len(offers)):
+            await _book_some(session, offer, day, taken, chance)
+    await let_the_past_take_place(session, business_id)
+
+
+async def _book_some(
+    session: Session, offer: Offer, day: date, taken: dict[int, list[tuple[int, int]]], chance: random.Random
+) -> None:
+    window = day_span(offer.location.zone, day, day)
+    asked = datetime.fromtimestamp(window[0], UTC) - _WEEK
+    resource = offer.provider.resource_id
+    for start in find_starts(question_for(offer, Taken(claims=taken), window=window, now=asked)):
+        span = offer.claim(start)
+        picked = pick_resources(((resource,), *offer.needs), dict(taken), *span)
+        if picked is None or chance.random() > _BUSY / 3:
+            continue
+        for one in picked:
+            taken.setdefault(one, []).append(span)
+        for _ in range(chance.randint(3, 7) if offer.service.is_class else 1):
+            await _book_one(session, offer, start, picked, asked=asked, chance=chance)
+
+
+async def _book_one(
+    session: Session, offer: Offer, start: int, resources: list[int], *, asked: datetime, chance: random.Random
+) -> None:
+    name = chance.choice(demo_data.CUSTOMERS)
+    email = f"{name.lower().replace(' ', '.')}@example.com"
+    status = Status.PENDING if offer.service.needs_approval else Status.CONFIRMED
+    new = new_appointment(Choice(offer, resources, joins=False), start, uid=new_uid(), status=status)
+    seat = await find_class(session, offer, new.start) if offer.service.is_class else None
+    uid: UUID = seat.uid if seat else new.uid
+    await insert_booking(
+        session,
+        new,
+        NewAttendee(
+            customer=CustomerDetails(name=name, email=email, timezone=offer.location.zone.key),
+            customer_uid=new_uid(),
+            answers={},
+            token_salt=new_salt(),
+            token_hash=token_hash(new_token()),
+            reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC), has_phone=False),
+        ),
+        seat=seat,
+        fact=Fact(
+            kind=Kind.REQUESTED if status is Status.PENDING else Kind.BOOKED,
+            appointment=str(uid),
+            sequence=0,
+            actor=Actor.CUSTOMER,
+            start=new.start,
+        ),
+        memo=None,
+        now=asked,
+    )

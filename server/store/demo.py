@@ -1,0 +1,54 @@
+"""
+Owns writing a whole business at once, for the demo and for `bookable prove`.
+
+Leaves what is in it to `embedded/demo_data`.
+"""
+
+from typing import Any
+
+from sqlalchemy import Table, insert, select
+
+from server.store import schema
+from server.store.engine import Session
+
+
+async def business_id_of(session: Session, slug: str) -> int | None:
+    """The business called *slug*, if there is one."""
+    found: int | None = await session.value(select(schema.businesses.c.id).where(schema.businesses.c.slug == slug))
+    return found
+
+
+async def has_key(session: Session, business_id: int, key_hash: bytes) -> bool:
+    """Whether the business has this key, and it is in force."""
+    keys = schema.api_keys.c
+    condition = (keys.business_id == business_id) & (keys.key_hash == key_hash) & keys.revoked_at.is_(None)
+    return await session.value(select(keys.id).where(condition)) is not None
+
+
+async def add(session: Session, table: Table, **values: Any) -> int:
+    """A new row of *table*; its id."""
+    return int(await session.value(insert(table).values(**values).returning(table.c.id)))
+
+
+_TAKE_PLACE = """
+WITH past AS (
+    UPDATE appointments
+       SET status = CASE WHEN id % 17 = 0 THEN 'no_show' ELSE 'completed' END, version = version + 1
+     WHERE business_id = $1 AND ends_at < clock_timestamp() AND status = 'confirmed'
+    RETURNING business_id, id, status, sequence, starts_at, ends_at
+)
+INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, sequence, starts_at, at)
+SELECT business_id, id, 'confirmed', status, 'provider', sequence, starts_at, ends_at FROM past
+"""
+
+
+async def let_the_past_take_place(session: Session, business_id: int) -> None:
+    """What should be over is: completed, and now and then nobody came."""
+    await session.execute(_TAKE_PLACE, business_id)
+
+
+async def delete_business(session: Session, business_id: int) -> None:
+    """Deletes a business with everything that belongs to it."""
+    for table in (schema.outbox, schema.idempotency_records):  # these have no foreign key that would do it
+        await session.execute(table.delete().where(table.c.business_id == business_id))
+    await session.execute(schema.businesses.delete().where(schema.businesses.c.id == business_id))
