@@ -80,12 +80,14 @@ class World:
                 list(origins),
             )
             location_id = await session.value(
-                "INSERT INTO locations (business_id, slug, name, timezone) VALUES ($1, 'here', 'Here', $2) RETURNING id",
+                "INSERT INTO locations (business_id, slug, name, timezone)"
+                " VALUES ($1, 'here', 'Here', $2) RETURNING id",
                 business_id,
                 timezone,
             )
             await session.execute(
-                "INSERT INTO api_keys (business_id, name, prefix, key_hash, scopes) VALUES ($1, 'all', $2, $3, '{manage}')",
+                "INSERT INTO api_keys (business_id, name, prefix, key_hash, scopes)"
+                " VALUES ($1, 'all', $2, $3, '{manage}')",
                 business_id,
                 prefix,
                 token_hash(key),

@@ -12,9 +12,7 @@ from ics.event import Attendee, Event, Method, Status
 from ics.itip.document import build_document, with_attendee
 
 
-def build_cancel(
-    event: Event, *, zone: ZoneInfo | None, prodid: str, attendee: Attendee | None = None
-) -> bytes:
+def build_cancel(event: Event, *, zone: ZoneInfo | None, prodid: str, attendee: Attendee | None = None) -> bytes:
     """
     The cancellation of *event* for one attendee, with the times and the summary that clients show.
 

@@ -11,9 +11,7 @@ from ics.event import Attendee, Event, Method, Status
 from ics.itip.document import build_document, with_attendee
 
 
-def build_request(
-    event: Event, *, zone: ZoneInfo | None, prodid: str, attendee: Attendee | None = None
-) -> bytes:
+def build_request(event: Event, *, zone: ZoneInfo | None, prodid: str, attendee: Attendee | None = None) -> bytes:
     """
     The invitation of one attendee to *event*.
 

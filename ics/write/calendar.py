@@ -105,9 +105,7 @@ def _calendar(method: Method | None, prodid: str, uid: str | None) -> icalendar.
     return calendar
 
 
-def _add_names(
-    calendar: icalendar.Calendar, name: str | None, description: str | None, zone: str | None
-) -> None:
+def _add_names(calendar: icalendar.Calendar, name: str | None, description: str | None, zone: str | None) -> None:
     if name:
         calendar["NAME"] = calendar["X-WR-CALNAME"] = Text(clean_text(name, limit=_NAME_LIMIT))
     if description:

@@ -114,9 +114,7 @@ def _text(name: str, text: str) -> Text:
 
 def _categories(names: tuple[str, ...]) -> vCategory:
     value = vCategory([])
-    value.cats = [
-        _text("CATEGORIES", name) for name in names
-    ]  # the constructor would make plain vText of them
+    value.cats = [_text("CATEGORIES", name) for name in names]  # the constructor would make plain vText of them
     return value
 
 

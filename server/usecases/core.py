@@ -15,7 +15,7 @@ from server.tokens import Vault
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The database, what is offered there, the secrets, who is told after a commit, the settings of the booking core."""
+    """The database, what is offered there, the secrets, who is told after a commit, and the booking settings."""
 
     database: Database
     offers: OfferBook

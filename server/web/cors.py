@@ -12,6 +12,7 @@ from server.domain.errors import Unavailable
 from server.store.origins import origins_of_business, origins_of_token
 from server.tokens import token_hash
 from server.web.keys import CORE
+from server.web.shapes.base import is_slug
 
 _METHODS = "GET, POST, DELETE"
 _HEADERS = "Content-Type, Idempotency-Key, If-None-Match"
@@ -51,7 +52,7 @@ async def _origins(request: web.Request) -> frozenset[str]:
     """The origins of the business that the request is about, as they were half a minute ago at most."""
     info = request.match_info
     business, token = info.get("business"), info.get("manage_token") or info.get("hold")
-    if business is None and token is None:
+    if (business is None and token is None) or not is_slug(business or "any"):
         return frozenset()
     known = request.app[ORIGINS]
     key = business or f"token:{token_hash(token or '').hex()}"

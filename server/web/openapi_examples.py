@@ -76,7 +76,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
             "duration_min": 30,
             "buffer_after_min": 10,
             "price_minor": 4500,
-            "questions": [{"id": "first-visit", "label": "Is this your first visit?", "kind": "yes_no"}],
+            "questions": [{"key": "first-visit", "label": "Is this your first visit?", "kind": "yes_no"}],
         },
     },
     ("POST", f"{_BUSINESS}/hours"): {

@@ -63,7 +63,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.Unavailable: ProblemKind(503, "temporarily-unavailable", "Temporarily unavailable"),
 }
 
-_OF_STATUS = {
+OF_STATUS = {
     400: ProblemKind(400, "bad-request", "Bad request"),
     404: ProblemKind(404, "not-found", "Not found"),
     405: ProblemKind(405, "method-not-allowed", "Method not allowed"),
@@ -125,7 +125,7 @@ def problem(error: BaseException, request_id: str) -> web.Response:
 
 
 def _of_http_exception(error: web.HTTPException, request_id: str) -> web.Response:
-    kind = _OF_STATUS.get(error.status) or ProblemKind(error.status, "bad-request", error.reason)
+    kind = OF_STATUS.get(error.status) or ProblemKind(error.status, "bad-request", error.reason)
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     return _respond(kind, kind.title + ".", {}, request_id, headers)
 

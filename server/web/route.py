@@ -22,7 +22,7 @@ from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Wh
 from server.web.client_address import client_address
 from server.web.keys import BODY, CALLER, CORE, LIMITS, QUERY, RAW_BODY, SETTINGS
 from server.web.problems import InvalidRequest, invalid
-from server.web.shapes.base import Shape
+from server.web.shapes.base import Shape, is_slug
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 S = TypeVar("S", bound=Shape)
@@ -67,31 +67,41 @@ def as_handler(route: Route) -> Handler:
     needs_key = route.who in KEY_SCOPES
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        limits = request.app[LIMITS]
         address = client_address(request, request.app[SETTINGS].http.trusted_proxies)
-        counts = not limits.is_exempt(address)
         caller = None
         if hdrs.AUTHORIZATION in request.headers:
             caller = await _authenticate(request, address)
             _check_scope(request, caller, route.who)
-            if counts:
-                await limits.count("key", str(caller.key_id))
         elif needs_key:
             raise Unauthenticated
-        elif counts:
-            await limits.count(limit, address)
+        limits = request.app[LIMITS]
+        if not limits.is_exempt(address):
+            await (limits.count("key", str(caller.key_id)) if caller else limits.count(limit, address))
         if route.ready is not None and (answer := route.ready(request)) is not None:
             return answer
         request[CALLER] = caller or Caller(address=address)
-        if route.query is not None:
-            request[QUERY] = _read_query(request, route.query)
-        elif request.query_string:
-            raise InvalidRequest(errors=[{"pointer": "", "detail": "This takes no query parameters."}])
-        if route.body is not None:
-            request[BODY] = await _read_body(request, route)
+        await _read(request, route)
         return await route.handler(request)
 
     return handle
+
+
+async def _read(request: web.Request, route: Route) -> None:
+    """
+    Path, query and body, as the route declares them.
+
+    Raises:
+        NotFound: The path cannot name a business.
+        InvalidRequest: The query or the body is not what the route takes.
+    """
+    if not is_slug(request.match_info.get("business", "any")):
+        raise NotFound(what="business")
+    if route.query is not None:
+        request[QUERY] = _read_query(request, route.query)
+    elif request.query_string:
+        raise InvalidRequest(errors=[{"pointer": "", "detail": "This takes no query parameters."}])
+    if route.body is not None:
+        request[BODY] = await _read_body(request, route)
 
 
 async def _authenticate(request: web.Request, address: str) -> Caller:

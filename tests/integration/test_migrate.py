@@ -69,14 +69,14 @@ async def connections(empty_database_url: str) -> AsyncIterator[list[asyncpg.Con
         await connection.close()
 
 
-async def test_B25_of_two_at_once_one_migrates_and_the_other_waits(empty_database_url: str) -> None:  # noqa: N802
+async def test_B25_of_two_at_once_one_migrates_and_the_other_waits(empty_database_url: str) -> None:
     results = await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
 
     assert sorted(results, key=str) == sorted([(None, HEAD), (HEAD, HEAD)], key=str)
     assert await current_revision(empty_database_url) == HEAD
 
 
-async def test_B25_killed_midway_leaves_the_old_schema(  # noqa: N802
+async def test_B25_killed_midway_leaves_the_old_schema(
     empty_database_url: str, connections: list[asyncpg.Connection]
 ) -> None:
     """A table of ours that is not committed yet makes the migration wait when it comes to its own of that name."""

@@ -21,8 +21,9 @@ from server.web.api.managed import changer, reader
 from server.web.keys import CACHE, CORE, SETTINGS
 from server.web.route import Route, query_of
 from server.web.shapes.availability import MOST_DAYS, AvailabilityQuery, render_availability
+from server.web.shapes.base import is_slug
 from server.web.shapes.business import BusinessDraft, BusinessItem, BusinessProfile, ProfileQuery
-from server.web.shapes.drafts import is_slug, patch_of
+from server.web.shapes.drafts import patch_of
 
 
 async def get_business(request: web.Request) -> web.Response:

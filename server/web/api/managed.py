@@ -23,8 +23,8 @@ from server.web.keys import CALLER, CORE
 from server.web.preconditions import etag_of, expected_versions
 from server.web.problems import invalid
 from server.web.route import Handler, Route, body_of, keyed, query_of
-from server.web.shapes.base import Shape
-from server.web.shapes.drafts import Draft, PageQuery, is_slug, page_shape, patch_of, write_cursor
+from server.web.shapes.base import Shape, is_slug
+from server.web.shapes.drafts import Draft, PageQuery, page_shape, patch_of, write_cursor
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 

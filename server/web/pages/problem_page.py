@@ -10,7 +10,7 @@ from aiohttp import web
 
 from server.domain.errors import NotFound
 from server.web.pages.html import page_answer, render_page
-from server.web.problems import _OF_STATUS, INTERNAL, KINDS, ProblemKind
+from server.web.problems import INTERNAL, KINDS, OF_STATUS, ProblemKind
 
 _STYLE = "docs.css"
 
@@ -94,7 +94,7 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-PROBLEMS: Mapping[str, ProblemKind] = {kind.slug: kind for kind in (*_OF_STATUS.values(), *KINDS.values(), INTERNAL)}
+PROBLEMS: Mapping[str, ProblemKind] = {kind.slug: kind for kind in (*OF_STATUS.values(), *KINDS.values(), INTERNAL)}
 
 
 async def get_problem(request: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ Owns the kinds of values that requests and answers are made of, and what is refu
 Leaves which of them a resource has to its neighbours.
 """
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,17 +18,32 @@ from server.domain.zones import zone
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def is_slug(text: str) -> bool:
+    """Whether *text* could name a thing in a URL."""
+    return len(text) <= 63 and _SLUG.fullmatch(text) is not None
+
+
 class Shape(BaseModel):
     """A body whose fields are all known; anything else is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=10_000)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=10_000, use_attribute_docstrings=True
+    )
+
+
+def _normal(text: object) -> object:
+    """NFC before anything is measured: it can make a text longer."""
+    return unicodedata.normalize("NFC", text) if isinstance(text, str) else text
 
 
 def _clean(text: str) -> str:
-    """Text for people: NFC, without control characters other than line breaks and tabs."""
+    """Text for people has no control characters other than line breaks and tabs."""
     if any(unicodedata.category(c) in {"Cs", "Cc"} and c not in "\n\r\t" for c in text):
         raise ValueError("must not contain control characters")
-    return unicodedata.normalize("NFC", text)
+    return text
 
 
 def _one_line(text: str) -> str:
@@ -71,19 +87,24 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min
 """Names a thing in URLs: lower-case letters, digits and single hyphens."""
 
 Line = Annotated[
-    str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_clean), AfterValidator(_one_line)
+    str,
+    StringConstraints(max_length=200, strip_whitespace=True),
+    BeforeValidator(_normal),
+    AfterValidator(_clean),
+    AfterValidator(_one_line),
 ]
 """One line of text for people."""
 
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    BeforeValidator(_normal),
     AfterValidator(_clean),
     AfterValidator(_one_line),
 ]
 """One line of text that is not empty."""
 
-Prose = Annotated[str, StringConstraints(max_length=5_000), AfterValidator(_clean)]
+Prose = Annotated[str, StringConstraints(max_length=5_000), BeforeValidator(_normal), AfterValidator(_clean)]
 """Text for people, with line breaks."""
 
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]

@@ -11,7 +11,7 @@ from copy import copy
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticUndefined
 
 from server.web.shapes.base import Shape
@@ -20,9 +20,7 @@ S = TypeVar("S", bound=Shape)
 
 _LARGEST_ID = 2**63 - 1
 _LATEST_MICROS = 4_102_444_800_000_000  # the year 2100
-_DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 Minor = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 """An amount in the currency's minor unit."""
@@ -30,15 +28,8 @@ Minor = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 Enabled = Annotated[bool, Field(strict=True)]
 
 
-def is_slug(text: str) -> bool:
-    """Whether anything can be called that."""
-    return len(text) <= 63 and _SLUG.fullmatch(text) is not None
-
-
 class Draft(Shape):
     """All that a caller says of a thing. A change is laid over the old draft, and the result is checked as a whole."""
-
-    model_config = _DOCUMENTED
 
     def values(self) -> dict[str, Any]:
         """As the store takes them."""
@@ -52,8 +43,6 @@ class Draft(Shape):
 
 class Stamped(Shape):
     """What the server says of a thing."""
-
-    model_config = _DOCUMENTED
 
     version: int
     """Send it as `If-Match: "v<version>"` with a change, and nobody's work is lost."""
@@ -108,8 +97,6 @@ Cursor = Annotated[tuple[int, int], BeforeValidator(_read_cursor), WithJsonSchem
 
 class PageQuery(Shape):
     """Which page of a list."""
-
-    model_config = _DOCUMENTED
 
     limit: int = Field(default=50, ge=1, le=200)
     """Items on a page."""

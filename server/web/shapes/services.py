@@ -20,9 +20,9 @@ Options = Annotated[list[Name], Field(max_length=50)]
 
 
 class Question(Shape):
-    """What a customer is asked; the answer comes under its id."""
+    """What a customer is asked; the answer comes under its key."""
 
-    id: Annotated[str, StringConstraints(pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=63)]
+    key: Annotated[str, StringConstraints(pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=63)]
     label: Name
     kind: Literal["text", "long_text", "choice", "yes_no"] = "text"
     required: Enabled = False
@@ -82,8 +82,8 @@ class ServiceDraft(Draft):
     def _whole(self) -> Self:
         if self.approval == "manual" and self.capacity > 1:
             raise ValueError("a service for several customers at once cannot ask for approval")
-        if len({question.id for question in self.questions}) < len(self.questions):
-            raise ValueError("two questions have the same id")
+        if len({question.key for question in self.questions}) < len(self.questions):
+            raise ValueError("two questions have the same key")
         if len({tuple(reminder) for reminder in self.reminders}) < len(self.reminders):
             raise ValueError("a reminder is given twice")
         return self

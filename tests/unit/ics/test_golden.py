@@ -49,9 +49,7 @@ def _empty_feed() -> bytes:
 
 
 def _stored_object() -> bytes:
-    event = appointment(
-        organizer=None, attendees=(), klass=Klass.PRIVATE, alarms=(Alarm(timedelta(minutes=-30)),)
-    )
+    event = appointment(organizer=None, attendees=(), klass=Klass.PRIVATE, alarms=(Alarm(timedelta(minutes=-30)),))
     block = render_timezone(BERLIN, event.start.date()) or ""
     text = render_event(event, zone=BERLIN)
     return assemble([text], method=None, prodid=PRODID, zones={BERLIN.key: block})

@@ -61,9 +61,7 @@ def test_c011_documents_of_a_booking_across_a_change_keep_its_instants(build, da
     assert read["DTEND"].dt.astimezone(UTC) == event.end
 
 
-@pytest.mark.parametrize(
-    ("build", "method"), [(_request, "REQUEST"), (_cancel, "CANCEL"), (_publish, "PUBLISH")]
-)
+@pytest.mark.parametrize(("build", "method"), [(_request, "REQUEST"), (_cancel, "CANCEL"), (_publish, "PUBLISH")])
 def test_c030_the_document_names_its_method(build, method: str):
     assert values(build(appointment(sequence=1)), "METHOD") == [method]
 
@@ -129,9 +127,7 @@ def test_c035_a_cancel_has_the_uid_a_greater_sequence_status_organizer_and_atten
 
     document = _cancel(withdrawn)
 
-    assert {"STATUS:CANCELLED", "TRANSP:TRANSPARENT", "SEQUENCE:1", f"UID:{withdrawn.uid}"} <= set(
-        lines(document)
-    )
+    assert {"STATUS:CANCELLED", "TRANSP:TRANSPARENT", "SEQUENCE:1", f"UID:{withdrawn.uid}"} <= set(lines(document))
     assert len(values(document, "ORGANIZER")) == len(values(document, "ATTENDEE")) == 1
     assert "RSVP=FALSE" in values(document, "ATTENDEE")[0]
     assert len(values(document, "DTEND")) == len(values(document, "SUMMARY")) == 1

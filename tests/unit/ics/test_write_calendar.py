@@ -55,9 +55,7 @@ def test_c009_times_in_utc_need_no_zone():
 
 
 def test_c009_each_of_two_zones_is_described():
-    document = _feed(
-        render_event(appointment(), zone=_TOKYO), render_event(appointment(uid="2"), zone=BERLIN)
-    )
+    document = _feed(render_event(appointment(), zone=_TOKYO), render_event(appointment(uid="2"), zone=BERLIN))
 
     assert values(document, "TZID") == ["Asia/Tokyo", "Europe/Berlin"]
 
@@ -144,9 +142,7 @@ def test_a_naive_change_is_refused():
 
 
 def test_an_instant_of_change_may_come_in_any_zone():
-    assert _feed(changed=datetime(2026, 1, 1, 1, tzinfo=BERLIN)) == _feed(
-        changed=datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    assert _feed(changed=datetime(2026, 1, 1, 1, tzinfo=BERLIN)) == _feed(changed=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_colours_have_css3_names():

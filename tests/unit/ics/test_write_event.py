@@ -80,9 +80,7 @@ def test_c007_the_same_event_gives_the_same_bytes_and_the_stamp_of_its_last_chan
 
 
 def test_c007_an_equal_event_told_in_another_zone_gives_the_same_bytes():
-    told = appointment(
-        start=appointment().start.astimezone(BERLIN), stamp=appointment().stamp.astimezone(BERLIN)
-    )
+    told = appointment(start=appointment().start.astimezone(BERLIN), stamp=appointment().stamp.astimezone(BERLIN))
 
     assert told == appointment()
     assert render_event(told, zone=None) == render_event(appointment(), zone=None)
@@ -96,9 +94,7 @@ def test_c008_a_reschedule_raises_sequence_and_a_note_edit_does_not():
 
 
 @given(
-    zone=st.sampled_from(
-        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Europe/Dublin"]
-    ),
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Europe/Dublin"]),
     minute=st.integers(0, 2 * 365 * 24 * 4),
     quarters=st.integers(1, 30 * 4),
 )
