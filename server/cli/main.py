@@ -8,11 +8,14 @@ import importlib
 
 import click
 
-COMMANDS = ("demo", "up", "web", "worker", "migrate", "doctor")
+COMMANDS = (
+    *("demo", "up", "web", "worker", "migrate", "doctor"),
+    *("business", "api-key", "seed", "explain", "prove"),
+)
 
 
 class Commands(click.Group):
-    """Commands by name; `dead-letters` is in `server/cli/dead_letters.py`."""
+    """Commands by name; `api-key` is in `server/cli/api_key.py`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """In the order in which people meet them."""

@@ -21,7 +21,7 @@ from server.embedded import demo_data
 from server.settings import DatabaseSettings
 from server.store import schema
 from server.store.booking import NewAttendee, find_class, insert_booking
-from server.store.demo import add, business_id_of, has_key, let_the_past_take_place
+from server.store.businesses import add, business_id_of, has_key, let_the_past_take_place
 from server.store.engine import Database, Session
 from server.store.offers import OfferBook
 from server.tokens import new_api_key, new_salt, new_token, token_hash

@@ -37,9 +37,11 @@ class Changes:
             await bump(redis, business, touched, channel=CHANNEL, message=orjson.dumps(change))
             return True
 
-        told = await self._link.ask(tell)
-        # This process must not wait for its own message to come back; without Redis it is the only one that hears.
-        self._listeners.heard(change) if told else self._listeners.deliver(change)
+        if await self._link.ask(tell):
+            self._listeners.heard(change)  # this process need not wait for its own message to come back
+        else:
+            self._link.untold.add(business)
+            self._listeners.deliver(change)
 
     async def announce_appointment(
         self, appointment: Appointment, *other_starts: datetime, others: Iterable[str] = (), shared: bool = False

@@ -29,6 +29,8 @@ class RedisLink:
         self._timeout = settings.timeout_ms / 1000
         self._pause = settings.pause_after_failure_ms / 1000
         self._paused_until = 0.0
+        self.untold: set[str] = set()
+        """Businesses whose change could not be announced: their versions in Redis are those before it."""
         if settings.url is not None:
             self.client = Redis.from_url(
                 settings.url,

@@ -123,18 +123,24 @@ class Versions:
 
     async def _flush(self, batch: list[tuple[str, tuple[str, ...], asyncio.Future[bytes | None]]]) -> None:
         distinct = sorted({(business, fields) for business, fields, _ in batch})
-        values = await self._link.ask(lambda redis: _read_all(redis, distinct))
+        untold = self._link.untold & {business for business, _ in distinct}
+        values = await self._link.ask(lambda redis: _read_all(redis, distinct, untold))
+        if values is not None:
+            self._link.untold -= untold
         found = dict(zip(distinct, values, strict=True)) if values is not None else {}
         for business, fields, answer in batch:
             if not answer.done():
                 answer.set_result(found.get((business, fields)))
 
 
-async def _read_all(redis: Redis, wanted: list[tuple[str, tuple[str, ...]]]) -> list[bytes]:
+async def _read_all(redis: Redis, wanted: list[tuple[str, tuple[str, ...]]], untold: set[str]) -> list[bytes]:
+    """The versions that are *wanted*, after replacing those of businesses whose change Redis has not heard of."""
     async with redis.pipeline(transaction=False) as pipe:
+        for business in untold:
+            pipe.hset(_key(business), mapping=bump_fields(None))
         for business, fields in wanted:
             pipe.hmget(_key(business), list(fields))
-        values = await pipe.execute()
+        values = (await pipe.execute())[len(untold) :]
     if any(None in tags for tags in values):
         async with redis.pipeline(transaction=False) as pipe:
             for (business, fields), tags in zip(wanted, values, strict=True):

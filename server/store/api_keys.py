@@ -58,3 +58,32 @@ async def insert_api_key(
     """A new key's id and time; None if there is no such business."""
     row = await session.first(_INSERT, business, name, prefix, key_hash, scopes)
     return (row["id"], row["created_at"]) if row else None
+
+
+async def list_api_keys(session: Session, business: str) -> list[tuple[str, str, str, str]]:
+    """`(prefix, name, scopes, state)` of each key of *business*, the newest first."""
+    rows = await session.fetch(
+        """
+        SELECT k.prefix, k.name, array_to_string(k.scopes, ' '),
+               CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
+                    WHEN last_used_at IS NULL THEN 'never used'
+                    ELSE 'used ' || last_used_at::date END
+          FROM api_keys k JOIN businesses b ON b.id = k.business_id
+         WHERE b.slug = $1 ORDER BY k.id DESC
+        """,
+        business,
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def revoke_api_key(session: Session, business: str, prefix: str) -> bool:
+    """Whether there was a key in force with this prefix; now there is none."""
+    revoked = await session.execute(
+        """
+        UPDATE api_keys SET revoked_at = clock_timestamp()
+         WHERE business_id = (SELECT id FROM businesses WHERE slug = $1) AND prefix = $2 AND revoked_at IS NULL
+        """,
+        business,
+        prefix,
+    )
+    return revoked > 0

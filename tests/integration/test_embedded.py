@@ -296,5 +296,5 @@ def _servers(postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> list[object]:
 
 async def _until(fact: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110  # processes set no Event
+        while not fact():  # processes set no Event
             await asyncio.sleep(0.02)

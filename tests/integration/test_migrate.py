@@ -213,5 +213,5 @@ async def _constraints(url: str) -> list[tuple[str, str, str]]:
 
 async def _until(connection: asyncpg.Connection, fact: str) -> None:
     async with asyncio.timeout(20):
-        while not await connection.fetchval(fact):  # noqa: ASYNC110  # it is in another process
+        while not await connection.fetchval(fact):  # it is in another process
             await asyncio.sleep(0.02)

@@ -1,12 +1,12 @@
 """
-Owns writing a whole business at once, for the demo and for `bookable prove`.
+Owns making a business row by row, and deleting it with everything that belongs to it.
 
-Leaves what is in it to `embedded/demo_data`.
+Leaves what is in it to whoever makes it: the demo, `bookable business`, `bookable prove`.
 """
 
 from typing import Any
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, func, insert, select, text
 
 from server.store import schema
 from server.store.engine import Session
@@ -52,3 +52,30 @@ async def delete_business(session: Session, business_id: int) -> None:
     for table in (schema.outbox, schema.idempotency_records):  # these have no foreign key that would do it
         await session.execute(table.delete().where(table.c.business_id == business_id))
     await session.execute(schema.businesses.delete().where(schema.businesses.c.id == business_id))
+
+
+async def delete_leftovers(session: Session, prefix: str) -> None:
+    """Deletes the businesses whose slug begins with *prefix* and that are older than an hour."""
+    b = schema.businesses.c
+    old = (b.slug.startswith(prefix, autoescape=True)) & (b.created_at < func.now() - text("interval '1 hour'"))
+    for row in await session.fetch(select(b.id).where(old)):
+        await delete_business(session, row["id"])
+
+
+_DOUBLES = """
+SELECT count(*) FROM claims a
+  JOIN claims b ON a.resource_id = b.resource_id AND a.id < b.id AND a.during && b.during
+ WHERE a.business_id = $1
+"""
+
+
+async def count_doubles(session: Session, business_id: int) -> int:
+    """Pairs of claims of one resource of this business that overlap."""
+    return int(await session.value(_DOUBLES, business_id))
+
+
+async def count_active(session: Session, business_id: int) -> int:
+    """Appointments of this business that own time."""
+    a = schema.appointments.c
+    active = (a.business_id == business_id) & a.status.in_(["pending", "confirmed"])
+    return int(await session.value(select(func.count()).select_from(schema.appointments).where(active)))

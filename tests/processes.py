@@ -1,0 +1,66 @@
+"""
+Owns web processes for tests that need several, or one that can be killed: real ones, sharing a port.
+
+Leaves the servers behind them to `services`.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from tests.world import SECRET
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def web_processes(number: int, *, database_url: str, redis_url: str | None = None, **settings: str) -> Iterator[str]:
+    """The base URL of *number* web processes on one port."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "BOOKABLE_DATABASE_URL": database_url,
+        "BOOKABLE_SECRET_KEYS": SECRET,
+        "BOOKABLE_LIMIT_EXEMPT": "127.0.0.0/8",
+        "BOOKABLE_HTTP_PORT": str(port),
+        "BOOKABLE_HTTP_BASE_URL": f"http://127.0.0.1:{port}",
+        **({"BOOKABLE_REDIS_URL": redis_url} if redis_url else {}),
+        **settings,
+    }
+    command = [sys.executable, "-m", "server.cli.main", "web"]
+    running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(number)]
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/healthz", answers=number * 4)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            process.kill()
+            process.wait()
+
+
+def _wait_for(url: str, *, answers: int) -> None:
+    """Until it has answered so often: connections are spread over the processes that listen already."""
+    deadline = time.monotonic() + 30
+    while answers:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                answers -= 1
+        except (urllib.error.URLError, OSError):
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.05)
