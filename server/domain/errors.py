@@ -119,6 +119,9 @@ class Conflict(BookingError):
 
     detail: str
 
+    def __str__(self) -> str:
+        return self.detail
+
 
 @dataclass(eq=False)
 class Unavailable(BookingError):

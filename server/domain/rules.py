@@ -74,12 +74,12 @@ def horizon(q: Question, _: Sheet) -> Spans:
 
 
 def hours(q: Question, sheet: Sheet) -> Spans:
-    """Outside the hours that the provider ever keeps, or too late to end within them."""
+    """Outside the provider's hours, or too late to end within them."""
     return complement(_fitting(sheet.ordinary, q.duration_s), q.window)
 
 
 def holiday(q: Question, sheet: Sheet) -> Spans:
-    """Closed for a public holiday, and only for that."""
+    """Closed for a public holiday."""
     return _taken_away(sheet.ordinary, sheet.without_holidays, q.duration_s)
 
 

@@ -49,9 +49,9 @@ async def let_the_past_take_place(session: Session, business_id: int) -> None:
 
 async def delete_business(session: Session, business_id: int) -> None:
     """Deletes a business with everything that belongs to it."""
-    for table in (schema.outbox, schema.idempotency_records):  # these have no foreign key that would do it
-        await session.execute(table.delete().where(table.c.business_id == business_id))
-    await session.execute(schema.businesses.delete().where(schema.businesses.c.id == business_id))
+    for table in reversed(schema.metadata.sorted_tables):  # those that point before those that are pointed at
+        owner = table.c.id if table is schema.businesses else table.c.business_id
+        await session.execute(table.delete().where(owner == business_id))
 
 
 async def delete_leftovers(session: Session, prefix: str) -> None:
