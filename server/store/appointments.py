@@ -14,7 +14,8 @@ from server.domain.events import Fact
 from server.domain.lifecycle import Status
 from server.domain.policies import ChangePolicy
 from server.domain.reminders import PlannedReminder
-from server.store.booking import NewAppointment, log_values, memo_values, reminder_values
+from server.store.booking import NewAppointment
+from server.store.clauses import LOGGED, REMEMBERED, TOLD, log_values, memo_values, reminder_values
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
@@ -118,25 +119,7 @@ WITH appointment AS (
      WHERE business_id = :business_id AND id = :id
     RETURNING business_id, id, status, sequence, starts_at
 )"""
-_LOGGED = """
-, logged AS (
-    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence,
-                             starts_at, at)
-    SELECT business_id, id, :from_status, status, :actor, :reason, sequence, starts_at, :now FROM appointment
-)"""
-_TOLD = """
-, told AS (
-    INSERT INTO outbox (business_id, kind, appointment_id, payload)
-    SELECT business_id, :kind, id, :payload FROM appointment
-)"""
-_REMEMBERED = """
-, remembered AS (
-    INSERT INTO idempotency_records (business_id, caller, key_hash, request_hash, status, sealed_body)
-    SELECT :business_id, :caller, :key_hash, :request_hash, :answer_status, :sealed_body
-     WHERE :key_hash::bytea IS NOT NULL
-        ON CONFLICT DO NOTHING
-    RETURNING id
-)"""
+
 _FREED = """
 , freed AS (
     DELETE FROM claims c USING appointment a
@@ -157,8 +140,8 @@ _LEFT = """
 _OUTCOME = """
 SELECT appointment.sequence, (SELECT count(*) FROM remembered) AS remembered FROM appointment"""
 
-_DECIDE = Statement(_STEP + _FREED + _LOGGED + _TOLD + _REMEMBERED + _OUTCOME)
-_END = Statement(_STEP + _FREED + _LEFT + _LOGGED + _TOLD + _REMEMBERED + _OUTCOME)
+_DECIDE = Statement(_STEP + _FREED + LOGGED + TOLD + REMEMBERED + _OUTCOME)
+_END = Statement(_STEP + _FREED + _LEFT + LOGGED + TOLD + REMEMBERED + _OUTCOME)
 
 
 async def write_step(
@@ -231,9 +214,9 @@ WITH appointment AS (
         ON CONFLICT (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
         DO UPDATE SET status = 'planned' WHERE reminders.status = 'dropped'
 )"""
-    + _LOGGED
-    + _TOLD
-    + _REMEMBERED
+    + LOGGED
+    + TOLD
+    + REMEMBERED
     + """
 SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
   FROM appointment"""

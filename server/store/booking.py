@@ -15,6 +15,7 @@ from server.domain.catalogue import Offer
 from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Status
 from server.domain.reminders import PlannedReminder
+from server.store.clauses import LOGGED, REMEMBERED, REMINDED, TOLD, log_values, memo_values, reminder_values
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
@@ -70,40 +71,6 @@ _ATTENDEE = """
     RETURNING id
 )"""
 
-_LOGGED = """
-, logged AS (
-    INSERT INTO transitions (business_id, appointment_id, from_status, to_status, actor, reason, sequence,
-                             starts_at, at)
-    SELECT business_id, id, :from_status, status, :actor, :reason, sequence, starts_at, :now
-      FROM appointment
-)"""
-
-_REMINDED = """
-, reminded AS (
-    INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
-    SELECT business_id, appointment.id, attendee.id, planned.recipient, planned.channel, planned.offset_min,
-           planned.due_at
-      FROM appointment, attendee,
-           unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
-               AS planned (recipient, channel, offset_min, due_at)
-        ON CONFLICT DO NOTHING
-)"""
-
-_TOLD = """
-, told AS (
-    INSERT INTO outbox (business_id, kind, appointment_id, payload)
-    SELECT business_id, :kind, id, :payload FROM appointment
-)"""
-
-_REMEMBERED = """
-, remembered AS (
-    INSERT INTO idempotency_records (business_id, caller, key_hash, request_hash, status, sealed_body)
-    SELECT :business_id, :caller, :key_hash, :request_hash, :answer_status, :sealed_body
-     WHERE :key_hash::bytea IS NOT NULL
-        ON CONFLICT DO NOTHING
-    RETURNING id
-)"""
-
 _OUTCOME = """
 SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
   FROM appointment"""
@@ -117,11 +84,11 @@ _MOVED_ATTENDEE = """
     UPDATE reminders r SET status = 'dropped'
      WHERE r.business_id = :business_id AND r.attendee_id = :attendee_id AND r.status = 'planned'
 )"""
-_MOVED = _MOVED_ATTENDEE + _LOGGED + _REMINDED + _TOLD + _REMEMBERED + _OUTCOME
+_MOVED = _MOVED_ATTENDEE + LOGGED + REMINDED + TOLD + REMEMBERED + _OUTCOME
 _MOVE_TO_NEW = Statement(_NEW_APPOINTMENT + _CLAIM + _MOVED)
 _MOVE_TO_CLASS = Statement(_TAKE_SEAT + _MOVED)
 
-_BOOKED = _ATTENDEE + _LOGGED + _REMINDED + _TOLD + _REMEMBERED + _OUTCOME
+_BOOKED = _ATTENDEE + LOGGED + REMINDED + TOLD + REMEMBERED + _OUTCOME
 _BOOK = Statement(_NEW_APPOINTMENT + _CLAIM + _BOOKED)
 _JOIN = Statement(_TAKE_SEAT + _BOOKED)
 
@@ -138,7 +105,7 @@ WITH hold AS (
         ON CONFLICT DO NOTHING
     RETURNING resource_id
 )"""
-    + _REMEMBERED
+    + REMEMBERED
     + """
 SELECT hold.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered FROM hold"""
 )
@@ -150,8 +117,8 @@ _SEAT_HELD = """
     SELECT business_id, :service_id, :provider_id, :location_id, id, starts_at, :hold_expires_at, :token_hash
       FROM appointment
 )"""
-_HOLD_FIRST_SEAT = Statement(_NEW_APPOINTMENT + _CLAIM + _SEAT_HELD + _LOGGED + _REMEMBERED + _OUTCOME)
-_HOLD_SEAT = Statement(_TAKE_SEAT + _SEAT_HELD + _REMEMBERED + _OUTCOME)
+_HOLD_FIRST_SEAT = Statement(_NEW_APPOINTMENT + _CLAIM + _SEAT_HELD + LOGGED + REMEMBERED + _OUTCOME)
+_HOLD_SEAT = Statement(_TAKE_SEAT + _SEAT_HELD + REMEMBERED + _OUTCOME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,32 +324,6 @@ SELECT count(*)
 async def count_upcoming(session: Session, offer: Offer, email: str) -> int:
     """How many appointments of this service the customer with *email* has before them."""
     return int(await session.value(_UPCOMING, offer.business_id, email, offer.service.id, session.now))
-
-
-def reminder_values(reminders: Sequence[PlannedReminder]) -> dict[str, Any]:
-    """Reminders as the arrays that the statements unnest."""
-    return {
-        "recipients": [r.rule.recipient for r in reminders],
-        "channels": [r.rule.channel for r in reminders],
-        "offsets": [r.rule.offset_min for r in reminders],
-        "due": [r.due_at for r in reminders],
-    }
-
-
-def memo_values(memo: Memo | None) -> dict[str, Any]:
-    """What is to be remembered of this request, as statement values; nothing without a key."""
-    return {
-        "caller": memo.request.caller if memo else None,
-        "key_hash": memo.request.key_hash if memo else None,
-        "request_hash": memo.request.request_hash if memo else None,
-        "answer_status": memo.status if memo else None,
-        "sealed_body": memo.sealed_body if memo else None,
-    }
-
-
-def log_values(actor: str, now: datetime, *, from_status: Status | None, reason: str = "") -> dict[str, Any]:
-    """A transition, as statement values."""
-    return {"actor": actor, "reason": reason, "now": now, "from_status": from_status}
 
 
 def _written(row: Row | None) -> Written:

@@ -18,8 +18,8 @@ from server.web.answers import json_answer
 from server.web.keys import CALLER, CORE
 from server.web.preconditions import etag_of
 from server.web.route import Route, query_of
-from server.web.shapes.appointments import ManagedAppointment, managed
 from server.web.shapes.drafts import page_shape, write_cursor
+from server.web.shapes.managed_appointments import ManagedAppointment, managed
 from server.web.shapes.people import AppointmentsQuery
 
 _MICRO = 1_000_000

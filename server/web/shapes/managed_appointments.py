@@ -1,0 +1,84 @@
+"""
+Owns the shape of an appointment as the business sees it.
+
+Leaves the customer's view to `appointments`.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from server.domain.appointment import Appointment, Attendee
+from server.domain.lifecycle import Status
+from server.web.shapes.appointments import Answers
+from server.web.shapes.base import Shape, Slug, Zone
+
+
+class ManagedAppointment(Shape):
+    """An appointment as the business sees it."""
+
+    id: str
+    status: Status
+    start: datetime
+    end: datetime
+    timezone: Zone
+    sequence: int
+    version: int
+    service: Slug
+    provider: Slug
+    location: Slug
+    capacity: int
+    seats_taken: int
+    price_minor: int
+    currency: str
+    attendees: list["AttendeeShape"]
+
+
+class AttendeeShape(Shape):
+    """A customer in an appointment."""
+
+    name: str
+    email: str
+    phone: str
+    timezone: str
+    locale: str
+    partstat: Literal["NEEDS-ACTION", "ACCEPTED", "DECLINED", "TENTATIVE"]
+    answers: Answers
+    cancelled_at: datetime | None
+    fee_minor: int
+
+    @classmethod
+    def of(cls, attendee: Attendee) -> "AttendeeShape":
+        """From the value, without the token's salt."""
+        return cls(
+            name=attendee.name,
+            email=attendee.email,
+            phone=attendee.phone,
+            timezone=attendee.timezone,
+            locale=attendee.locale,
+            partstat=attendee.partstat,
+            answers=dict(attendee.answers),
+            cancelled_at=attendee.cancelled_at,
+            fee_minor=attendee.fee_minor,
+        )
+
+
+def managed(appointment: Appointment, attendees: list[Attendee]) -> ManagedAppointment:
+    """An appointment and its attendees, for the business."""
+    a = appointment
+    return ManagedAppointment(
+        id=str(a.uid),
+        status=a.status,
+        start=a.start,
+        end=a.end,
+        timezone=a.timezone,
+        sequence=a.sequence,
+        version=a.version,
+        service=a.service,
+        provider=a.provider,
+        location=a.location,
+        capacity=a.capacity,
+        seats_taken=a.seats_taken,
+        price_minor=a.price_minor,
+        currency=a.currency,
+        attendees=[AttendeeShape.of(attendee) for attendee in attendees],
+    )
