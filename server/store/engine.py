@@ -30,7 +30,11 @@ Row: TypeAlias = asyncpg.Record
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _ATTEMPTS = 4
 
-_WORTH_ANOTHER_TRY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_WORTH_ANOTHER_TRY = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InvalidCachedStatementError,  # a migration ran while we did
+)
 _OUT_OF_REACH = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,

@@ -44,8 +44,18 @@ async def find_hold(session: Session, token_hash: bytes) -> Hold | None:
     return Hold(**dict(row)) if row else None
 
 
+async def take_over(session: Session, hold: Hold) -> bool:
+    """Deletes *hold* and its claims in favour of its owner's booking; False if it is gone or has expired."""
+    taken = await session.execute(
+        "DELETE FROM holds WHERE business_id = $1 AND id = $2 AND expires_at > clock_timestamp()",
+        hold.business_id,
+        hold.id,
+    )
+    return taken > 0
+
+
 async def end_hold(session: Session, hold: Hold) -> bool:
-    """Deletes *hold* and its claims; False if it was gone. Whether it had expired is for the caller to see."""
+    """Deletes *hold* and its claims, expired or not; False if it was gone."""
     return await session.execute("DELETE FROM holds WHERE business_id = $1 AND id = $2", hold.business_id, hold.id) > 0
 
 

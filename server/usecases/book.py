@@ -26,7 +26,7 @@ from server.store.booking import (
     insert_booking,
 )
 from server.store.engine import Session
-from server.store.holds import Hold, end_hold, find_hold
+from server.store.holds import Hold, find_hold, take_over
 from server.tokens import new_salt, token_hash
 from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, with_alternatives
 from server.usecases.core import Core
@@ -102,9 +102,7 @@ async def _book_one(
 ) -> Booked:
     """Under the locks: the hold gives way, the rules are asked, everything is written at once."""
     start = int(order.choice.start.timestamp())
-    as_of = None
-    if hold is not None and await end_hold(session, hold) and hold.expires_at > session.now:
-        as_of = hold.created_at
+    as_of = hold.created_at if hold is not None and await take_over(session, hold) else None
     remaining = await _remaining(session, offers[0], order)
     choice = await choose(session, offers, start, customer_remaining=remaining, as_of=as_of)
     seat = await find_class(session, choice.offer, order.choice.start) if choice.joins else None

@@ -90,7 +90,7 @@ async def _move(
     claimed, remembered = await write_move(
         session,
         appointment,
-        replace(new_appointment(choice, start, uid=appointment.uid, status=appointment.status), end=moved.end),
+        new_appointment(choice, start, uid=appointment.uid, status=appointment.status),
         reminders=plan_reminders(
             service.reminders or DEFAULT_RULES, moved.start, now=session.now, has_phone=has_phone(attendee)
         ),

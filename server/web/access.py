@@ -47,8 +47,12 @@ class Caller:
         return f"key:{self.key_id}" if self.key_id else "public"
 
     def may(self, who: Who) -> bool:
-        """Whether a key's scopes suffice; `manage` includes the others."""
-        return who not in KEY_SCOPES or who in self.scopes or Who.MANAGE in self.scopes
+        """Whether a key's scopes suffice."""
+        return who not in KEY_SCOPES or self.holds(who)
+
+    def holds(self, scope: Who) -> bool:
+        """Whether a key gives this scope; `manage` includes the others."""
+        return scope in self.scopes or Who.MANAGE in self.scopes
 
 
 @dataclass(eq=False)

@@ -16,6 +16,7 @@ SAFE: dict[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     hdrs.VARY: hdrs.ORIGIN,
+    hdrs.SERVER: "Bookable",
 }
 """What every answer carries."""
 PRIVATE: dict[str, str] = {**SAFE, hdrs.CACHE_CONTROL: "no-store"}

@@ -132,8 +132,15 @@ async def _authenticate(request: web.Request, address: str) -> Caller:
 
 
 def _check_scope(request: web.Request, caller: Caller, who: Who) -> None:
+    """
+    Whether a key may be used here: for its own business only, also where no key is needed.
+
+    Raises:
+        NotFound: It belongs to another business.
+        Forbidden: Its scopes do not suffice.
+    """
     business = request.match_info.get("business")
-    if who in KEY_SCOPES and business is not None and business != caller.business:
+    if business is not None and business != caller.business:
         raise NotFound(what="business")  # the same as for one that does not exist
     if not caller.may(who):
         raise Forbidden(scope=who)

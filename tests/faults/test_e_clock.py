@@ -108,3 +108,21 @@ async def test_E53_a_time_that_is_none_is_refused(client: Client, world: World, 
 
     assert status == 422
     assert problem["type"] in {"/problems/invalid-request", "/problems/slot-not-offered"}
+
+
+@pytest.mark.parametrize("days", [-10, 10])
+async def test_E50_a_process_whose_clock_is_wrong_decides_by_the_database_s(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Wrong":
+            return cls.fromtimestamp(datetime.now(tz).timestamp() + days * 86_400, tz)
+
+    monkeypatch.setattr("server.store.engine.datetime", Wrong)
+
+    soon, _ = await send(client, world, world.at(10, days=2).isoformat())
+    past, problem = await send(client, world, world.at(10, days=-2).isoformat())
+
+    assert (soon, past) == (201, 422)
+    assert "past" in [reason["rule"] for reason in problem["reasons"]]

@@ -234,3 +234,24 @@ def test_j96_nothing_is_served_that_is_not_in_the_table(settings: Settings) -> N
 
     assert served - heads == declared
     assert len(ROUTES) == len(declared)
+
+
+async def test_J97_J104_a_key_books_as_staff_in_its_own_business_and_with_its_scope_only(
+    client: Client, world: World
+) -> None:
+    """Staff needs no approval: neither another tenant's key nor one that may only read makes anybody staff."""
+    await world.service("asked", providers=["anna"], approval="manual")
+    other = await World.make(world.core)
+    reader = await key_with(world, ["read"])
+    url = f"/v1/businesses/{world.slug}/appointments"
+
+    def order(hour: int) -> dict[str, Any]:
+        return world.order_json(world.at(hour), service="asked")
+
+    foreign = await client.post(url, json=order(9), headers=other.auth)
+    reading = await client.post(url, json=order(10), headers=reader)
+    staff = await client.post(url, json=order(11), headers=world.auth)
+
+    assert foreign.status == 404
+    assert (await reading.json())["status"] == "pending"
+    assert (await staff.json())["status"] == "confirmed"

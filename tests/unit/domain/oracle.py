@@ -1,15 +1,73 @@
 """
-Owns the slow answer to "which starts are free?": minute by minute, with nothing but a zone's own clock.
+Owns the slow answers, found by watching a zone's own clock: when it jumps, and which starts are free, minute by minute.
 
 Leaves being fast to `server.domain`. It shares no line of code with it, so that they cannot be wrong together.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
 from server.domain.hours import WeeklyWindow
 from server.domain.rules import Question
 
 MINUTE = 60
+HOUR = 3600
+BEGIN = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp())
+END = BEGIN + 3 * 366 * 24 * HOUR
+"""Three years, from a date that stays."""
+ZONES = sorted(available_timezones() - {"localtime", "Factory"})
+"""Those that a person could mean."""
+
+
+class Change(NamedTuple):
+    """A moment at which the clock of a zone jumps, and how far it is ahead of UTC before and after, in seconds."""
+
+    zone: str
+    moment: int
+    before: int
+    after: int
+
+    @property
+    def where(self) -> ZoneInfo:
+        """The zone itself."""
+        return ZoneInfo(self.zone)
+
+
+def clock_changes(name: str, begin: int, end: int) -> list[Change]:
+    """The jumps of a clock that is looked at every six hours, and every minute of those in which it has jumped."""
+    where, found = ZoneInfo(name), []
+    for low in range(begin, end, 6 * HOUR):
+        high = min(low + 6 * HOUR, end)
+        if ahead(where, low) == ahead(where, high):
+            continue
+        for moment in range(low + MINUTE, high + MINUTE, MINUTE):
+            before, after = ahead(where, moment - MINUTE), ahead(where, moment)
+            if before != after:
+                found.append(Change(name, moment, before, after))
+    return found
+
+
+@lru_cache(maxsize=1)
+def distinct_changes() -> tuple[Change, ...]:
+    """Every jump of the three years, once for all zones whose clocks jump alike at that moment."""
+    alike: dict[tuple[int, int, int], Change] = {}
+    for name in ZONES:
+        for change in clock_changes(name, BEGIN, END):
+            alike.setdefault(change[1:], change)
+    return tuple(sorted(alike.values()))
+
+
+def ahead(where: ZoneInfo, moment: int) -> int:
+    """Seconds that *where* is ahead of UTC."""
+    return int(datetime.fromtimestamp(moment, where).utcoffset().total_seconds())
+
+
+def reading(where: ZoneInfo, moment: int) -> datetime:
+    """What a clock on the wall shows: naive, and the same in both passes of a fold."""
+    return datetime.fromtimestamp(moment, UTC).astimezone(where).replace(tzinfo=None, fold=0)
 
 
 def offered(q: Question) -> list[int]:
@@ -24,6 +82,8 @@ class _Walk:
     def __init__(self, q: Question) -> None:
         self.q = q
         self.readings: dict[int, datetime] = {}
+        self.open: dict[int, list[datetime]] = {}
+        self.served: dict[int, list[datetime]] = {}
         self.busy = _minutes(q.busy)
         self.claims = _minutes(q.claims)
         self.needs = [[_minutes(taken) for taken in alternatives] for alternatives in q.needs]
@@ -38,7 +98,7 @@ class _Walk:
             return False
         if not all(self._open(m) for m in service):
             return False
-        if q.service_hours and not all(self._in(q.service_hours, m) for m in service):
+        if q.service_hours and not all(self._served(m) for m in service):
             return False
         if any(m in self.busy for m in whole):
             return False
@@ -55,29 +115,22 @@ class _Walk:
         return q.daily_cap is None or q.booked_on.get(self._reading(s).date(), 0) < q.daily_cap
 
     def _reading(self, moment: int) -> datetime:
-        """What a clock on the wall shows."""
         if moment not in self.readings:
-            at = datetime.fromtimestamp(moment, UTC).astimezone(self.q.zone)
-            self.readings[moment] = at.replace(tzinfo=None, fold=0)
+            self.readings[moment] = reading(self.q.zone, moment)
         return self.readings[moment]
 
-    def _open(self, moment: int) -> bool:
-        return any(True for _ in self._windows_around(moment))
+    def _open(self, moment: int) -> list[datetime]:
+        if moment not in self.open:
+            self.open[moment] = _begun(self._windows_of, self._reading(moment))
+        return self.open[moment]
+
+    def _served(self, moment: int) -> list[datetime]:
+        if moment not in self.served:
+            self.served[moment] = _begun(lambda day: _weekly(self.q.service_hours, day), self._reading(moment))
+        return self.served[moment]
 
     def _on_grid(self, s: int) -> bool:
-        return any((self._reading(s) - begin).total_seconds() % self.q.step_s == 0 for begin in self._windows_around(s))
-
-    def _windows_around(self, moment: int) -> "list[datetime]":
-        """When the windows that the reading lies in began, by the same clock."""
-        reading = self._reading(moment)
-        found = []
-        for back in range(4):
-            day = reading.date() - timedelta(days=back)
-            midnight = datetime(day.year, day.month, day.day)
-            for start, end in self._windows_of(day):
-                if midnight + timedelta(minutes=start) <= reading < midnight + timedelta(minutes=end):
-                    found.append(midnight + timedelta(minutes=start))
-        return found
+        return any((self._reading(s) - begin).total_seconds() % self.q.step_s == 0 for begin in self._open(s))
 
     def _windows_of(self, day: date) -> list[tuple[int, int]]:
         for exception in self.q.exceptions:
@@ -87,15 +140,17 @@ class _Walk:
             return []
         return _weekly(self.q.weekly, day)
 
-    def _in(self, windows: tuple[WeeklyWindow, ...], moment: int) -> bool:
-        reading = self._reading(moment)
-        for back in range(4):
-            day = reading.date() - timedelta(days=back)
-            midnight = datetime(day.year, day.month, day.day)
-            for start, end in _weekly(windows, day):
-                if midnight + timedelta(minutes=start) <= reading < midnight + timedelta(minutes=end):
-                    return True
-        return False
+
+def _begun(windows_of: Callable[[date], list[tuple[int, int]]], shown: datetime) -> list[datetime]:
+    """When the windows that hold the reading *shown* began, by the same clock."""
+    found = []
+    for back in range(4):
+        day = shown.date() - timedelta(days=back)
+        midnight = datetime(day.year, day.month, day.day)
+        for start, end in windows_of(day):
+            if midnight + timedelta(minutes=start) <= shown < midnight + timedelta(minutes=end):
+                found.append(midnight + timedelta(minutes=start))
+    return found
 
 
 def _weekly(windows: tuple[WeeklyWindow, ...], day: date) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """The laws of sets of spans, checked on sets of whole numbers."""
 
 import itertools
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,3 +53,51 @@ def test_a_complement_holds_the_rest(one: list[tuple[int, int]], point: int) -> 
 
     assert points(rest) == set(range(60)) - points(one)
     assert covers(union(one), point) == (point in points(one))
+
+
+@settings(derandomize=True)
+@given(spans, st.integers(-10, 60), st.integers(0, 40))
+def test_a_complement_stays_within_what_was_asked(one: list[tuple[int, int]], begin: int, length: int) -> None:
+    rest = complement(union(one), (begin, begin + length))
+
+    assert points(rest) == set(range(begin, begin + length)) - points(one)
+    assert is_proper(rest)
+
+
+@settings(derandomize=True)
+@given(spans, st.randoms(use_true_random=False))
+def test_a_set_of_spans_has_one_form_however_its_spans_come(one: list[tuple[int, int]], random: Random) -> None:
+    shuffled = random.sample(one, len(one))
+    crumbs = [(n, n + 1) for n in points(one)]
+
+    assert union(one) == union(shuffled) == union(crumbs) == union(union(one))
+
+
+@settings(derandomize=True)
+@given(spans, spans)
+def test_operations_leave_what_they_were_given_alone(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
+    first, second = union(one), union(other)
+    given_one, given_first, given_second = tuple(one), tuple(first), tuple(second)
+
+    union(one), subtract(first, second), intersect(first, second), complement(first, (0, 60))
+
+    assert (tuple(one), tuple(first), tuple(second)) == (given_one, given_first, given_second)
+
+
+@settings(derandomize=True)
+@given(spans, st.integers(-5, 60))
+def test_a_set_covers_its_starts_and_not_its_ends(one: list[tuple[int, int]], point: int) -> None:
+    held = union(one)
+
+    assert covers(held, point) == (point in points(one))
+    assert all(covers(held, start) and not covers(held, end) for start, end in held)
+
+
+@settings(derandomize=True)
+@given(spans, st.integers(-(10**10), 10**10))
+def test_moments_before_1970_and_far_ahead_are_moments_like_any(one: list[tuple[int, int]], shift: int) -> None:
+    def moved(some: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(start + shift, end + shift) for start, end in some]
+
+    assert union(moved(one)) == moved(union(one))
+    assert subtract([(shift, shift + 60)], moved(union(one))) == moved(complement(union(one), (0, 60)))
