@@ -119,11 +119,6 @@ def post(path: str, body: bytes, *, key: str) -> bytes:
     return head.encode() + body
 
 
-def path_of(request: bytes) -> str:
-    """The path and query of *request*."""
-    return request.split(b" ", 2)[1].decode()
-
-
 def _some(things: Sequence[T], most: int) -> Sequence[T]:
     """At most *most* of *things*, at random but the same each time."""
     return things if len(things) <= most else random.Random(most).sample(things, most)

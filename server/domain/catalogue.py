@@ -5,7 +5,7 @@ Leaves who may edit it to `usecases/catalogue`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -165,11 +165,6 @@ def _sheet(offer: Offer, window: tuple[int, int]) -> Sheet:
             holidays=offer.location.holidays,
         )
     return sheet
-
-
-def without_notice(offer: Offer) -> Offer:
-    """The same offer for staff, whom minimum notice does not bind."""
-    return replace(offer, service=replace(offer.service, notice_s=0))
 
 
 def ceil_second(moment: datetime) -> int:

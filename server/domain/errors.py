@@ -8,7 +8,6 @@ Leaves the wording for HTTP to `web/problems`.
     ├── NotFound
     ├── NotOffered            the start is not one that availability offers
     ├── SlotTaken             it was, until somebody else took it
-    ├── HoldGone              the hold expired or was let go
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
     ├── LimitReached          the customer has as many appointments as the service allows
@@ -65,11 +64,6 @@ class SlotTaken(BookingError):
     """Slots of the same service that are free now, nearest first: start and end in seconds, and who is free."""
     where: ZoneInfo | None = None
     """The location's zone, to write them in."""
-
-
-@dataclass(eq=False)
-class HoldGone(BookingError):
-    """The hold has expired or was let go."""
 
 
 @dataclass(eq=False)

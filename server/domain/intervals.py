@@ -6,15 +6,6 @@ thousands of spans are computed for every availability answer and integers are t
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
-
-class Span(NamedTuple):
-    """`[start, end)` in seconds since the epoch, UTC; never empty inside a set."""
-
-    start: int
-    end: int
-
 
 Spans = Sequence[tuple[int, int]]
 """Ordered, disjoint, not touching, none empty."""

@@ -43,16 +43,12 @@ class Changes:
             self._link.untold.add(business)
             self._listeners.deliver(change)
 
-    async def announce_appointment(
-        self, appointment: Appointment, *other_starts: datetime, others: Iterable[str] = (), shared: bool = False
-    ) -> None:
+    async def announce_appointment(self, appointment: Appointment, *, shared: bool = False) -> None:
         """
-        An appointment was made, moved or ended.
+        An appointment was made.
 
         Args:
-            other_starts: Where it was before.
-            others: Slugs of further providers whose time changed.
             shared: It takes a room or device, so that everybody's availability may have changed.
         """
-        providers = None if shared else [appointment.provider, *others]
-        await self.announce(appointment.business, providers, appointment.start, *other_starts)
+        providers = None if shared else [appointment.provider]
+        await self.announce(appointment.business, providers, appointment.start)

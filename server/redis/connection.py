@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -57,8 +57,3 @@ class RedisLink:
         """Closes the connections."""
         if self.client is not None:
             await self.client.aclose()
-
-
-def as_text(value: Any) -> str:
-    """A reply of Redis as text."""
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -59,7 +59,7 @@ class Session:
 
     driver: "asyncpg.pool.PoolConnectionProxy[Row]"
     now: datetime
-    """The database's clock at the last `read_clock`; this process's until then."""
+    """The database's clock, once a statement has read it; this process's until then."""
 
     async def fetch(self, query: str | Executable, *values: object) -> list[Row]:
         """All rows of *query*: SQL text with `$1`, or a SQLAlchemy statement that carries its values."""
@@ -204,12 +204,6 @@ def lock_statements(keys: Sequence[int], only_one: int | None = None) -> str:
     """
     first = "" if only_one is None else f"SELECT 1 / pg_try_advisory_xact_lock({only_one:d})::int;"
     return first + "".join(f"SELECT pg_advisory_xact_lock({key:d});" for key in keys)
-
-
-async def read_clock(session: Session) -> datetime:
-    """The database's time now, kept as the session's; due times and leases are decided by this clock alone."""
-    session.now = await session.value("SELECT clock_timestamp()")
-    return session.now
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from server.domain.catalogue import Offer, Taken
 from server.domain.errors import CatalogueChanged
 from server.domain.intervals import Spans
 from server.domain.zones import local_date
-from server.store.engine import Row, Session
+from server.store.engine import Row, Session, WrongIsolation
 
 # Spans travel as two arrays of seconds per resource: decoding 200 rows would cost more than reading them.
 # Bounds on lower(during) let the B-tree serve the range; no claim is longer than five days (a CHECK says so).
@@ -25,7 +25,8 @@ WITH swept AS (
 """
 
 _CLAIMS_AND_BUSY = """
-SELECT 'clock' AS kind, 0::bigint AS id, ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint] AS starts,
+SELECT 'clock' AS kind, (current_setting('transaction_isolation') = 'read committed')::int::bigint AS id,
+       ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint] AS starts,
        ARRAY[(SELECT catalogue_version FROM businesses WHERE id = $1)] AS ends
 UNION ALL
 SELECT 'claims', resource_id,
@@ -125,6 +126,8 @@ async def load_taken(
         )
     else:
         rows = await session.fetch(head + _CLAIMS_AND_BUSY, business_id, resources, providers, begin, end)
+    if sweep and not any(row["kind"] == "clock" and row["id"] for row in rows):
+        raise WrongIsolation
     return _taken(session, rows, offers[0].catalogue_version)
 
 

@@ -37,14 +37,8 @@ class InvalidRequest(errors.BookingError):
     errors: Sequence[dict[str, str]]
 
 
-@dataclass(eq=False)
-class PreconditionRequired(errors.BookingError):
-    """Send If-Match with the version that you read."""
-
-
 KINDS: dict[type[BaseException], ProblemKind] = {
     InvalidRequest: ProblemKind(422, "invalid-request", "The request is not valid"),
-    PreconditionRequired: ProblemKind(428, "precondition-required", "If-Match is missing"),
     Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
     Forbidden: ProblemKind(403, "forbidden", "This API key may not do that"),
     errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
@@ -52,7 +46,6 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
     errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
     errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
-    errors.HoldGone: ProblemKind(410, "hold-gone", "The hold is over"),
     errors.PolicyClosed: ProblemKind(409, "policy-window-closed", "It is too late to change this online"),
     errors.IllegalTransition: ProblemKind(409, "illegal-transition", "Not possible in this state"),
     errors.LimitReached: ProblemKind(409, "customer-limit-reached", "No more appointments of this service"),

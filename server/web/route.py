@@ -55,11 +55,6 @@ class Route:
     ready: Callable[[web.Request], web.Response | None] | None = None
     """Gives an answer that is already there, before anything of the request is read."""
 
-    @property
-    def takes_body(self) -> bool:
-        """Whether a request may carry a body."""
-        return self.body is not None
-
 
 def as_handler(route: Route) -> Handler:
     """The aiohttp handler of *route*: count, ask who it is, read, then call."""

@@ -19,10 +19,6 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "A part of the request cannot be understood, is out of bounds, or is not known here.",
         "Read errors: each has a pointer to the place and a sentence. Repeating the same request changes nothing.",
     ),
-    "precondition-required": (
-        "This change may only be made by somebody who has seen the current version.",
-        "Read the thing, and send its ETag as If-Match.",
-    ),
     "unauthenticated": (
         "There is no API key in the request, or it is unknown or revoked.",
         "Send Authorization: Bearer and the key. A key that was lost cannot be shown again: make a new one.",
@@ -46,10 +42,6 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     "slot-unavailable": (
         "The time was free when it was shown, and somebody else has taken it since.",
         "Offer one of the alternatives in the answer.",
-    ),
-    "hold-gone": (
-        "The hold has expired, was let go, or was used.",
-        "Take a new hold, or book without one: the time may still be free.",
     ),
     "policy-window-closed": (
         "The business takes changes only up to some time before the start, and that time has passed.",

@@ -80,21 +80,20 @@ def test_the_stretches_of_every_zone_end_where_its_clock_jumps_and_nowhere_else(
         assert jumps == seen
 
 
-PECULIAR = [
+PECULIAR = [  # of the past, where no government can change them
     ("Pacific/Apia", date(2011, 12, 30)),  # a date that did not exist
     ("Pacific/Kwajalein", date(1993, 8, 21)),  # another
     ("America/Sao_Paulo", date(2018, 11, 4)),  # midnight itself is skipped
     ("America/Sao_Paulo", date(2018, 2, 18)),  # the last hour of the day before comes twice
     ("Asia/Kathmandu", date(1986, 1, 1)),  # fifteen minutes, once and for ever
-    ("Australia/Lord_Howe", date(2027, 4, 4)),
-    ("Australia/Lord_Howe", date(2027, 10, 3)),
-    ("Antarctica/Troll", date(2027, 3, 28)),  # two hours
-    ("Antarctica/Troll", date(2027, 10, 31)),
+    ("Australia/Lord_Howe", date(2026, 4, 5)),  # half an hour
+    ("Australia/Lord_Howe", date(2026, 10, 4)),
+    ("Antarctica/Troll", date(2026, 3, 29)),  # two hours
+    ("Antarctica/Troll", date(2026, 10, 25)),
     ("Africa/Casablanca", date(2026, 2, 15)),  # back for Ramadan
     ("Africa/Casablanca", date(2026, 3, 22)),
     ("Asia/Pyongyang", date(2018, 5, 5)),
     ("America/Caracas", date(2016, 5, 1)),
-    ("Africa/Monrovia", date(1972, 1, 7)),  # 44 minutes and 30 seconds
 ]
 
 
@@ -139,7 +138,7 @@ def test_E47_every_date_around_every_jump_begins_and_ends_when_the_calendar_says
 
             lived = [m for m, on in dates.items() if on == day]
             span = (lived[0], lived[-1] + MINUTE) if lived else (start, start)
-            assert (start - start % MINUTE, end - end % MINUTE) == span, (change, day)
+            assert (start, end) == span, (change, day)
 
 
 def test_E47_several_dates_last_from_the_first_to_the_last() -> None:

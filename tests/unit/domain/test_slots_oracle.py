@@ -1,0 +1,317 @@
+"""Free starts against the slow oracle: every jump of every clock, and anything that can be asked around one."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from server.domain.hours import DateException, WeeklyWindow
+from server.domain.rules import Question
+from server.domain.slots import explain, find_starts
+from tests.unit.domain.oracle import (
+    HOUR,
+    MINUTE,
+    ZONES,
+    Change,
+    clock_changes,
+    distinct_changes,
+    offered,
+    reading,
+)
+
+REPEATABLE = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+DAY_S = 24 * HOUR
+ALL_DAY = tuple(WeeklyWindow(weekday, 0, 1440) for weekday in range(7))
+SHIFTS = tuple(  # several a day, one into the next date, one that overlaps two others and has a grid of its own
+    WeeklyWindow(weekday, start, end)
+    for weekday in range(7)
+    for start, end in ((0, 75), (90, 210), (145, 255), (720, 900), (1290, 1500))
+)
+SIZES = ((1800, 1800), (900, 1200), (5400, 3600))
+"""Duration and step."""
+PAST = [
+    ("Pacific/Apia", 2011, 12, 30),  # a date that did not exist
+    ("America/Sao_Paulo", 2018, 11, 4),  # midnight itself is skipped
+    ("America/Sao_Paulo", 2018, 2, 18),  # the last hour of the day before comes twice
+    ("Asia/Kathmandu", 1986, 1, 1),  # fifteen minutes
+    ("Australia/Lord_Howe", 2026, 4, 5),  # half an hour
+    ("Australia/Lord_Howe", 2026, 10, 4),
+    ("Antarctica/Troll", 2026, 3, 29),  # two hours
+    ("Antarctica/Troll", 2026, 10, 25),
+    ("Africa/Casablanca", 2026, 2, 15),  # back for Ramadan
+    ("Africa/Casablanca", 2026, 3, 22),
+]
+
+
+def past_changes() -> list[Change]:
+    """The peculiar jumps of the past, which stay as they were."""
+    noons = [(name, int(datetime(*day, 12, tzinfo=UTC).timestamp())) for name, *day in PAST]  # type: ignore[misc]
+    return [change for name, noon in noons for change in clock_changes(name, noon - 36 * HOUR, noon + 36 * HOUR)]
+
+
+def around(change: Change, **changes: object) -> Question:
+    """Half hours in the ten hours around a jump; *changes* make it another question."""
+    asked: dict[str, object] = {
+        "zone": change.where,
+        "window": (change.moment - 5 * HOUR, change.moment + 5 * HOUR),
+        "now": change.moment - DAY_S,
+        "duration_s": 1800,
+        "weekly": SHIFTS,
+        **changes,
+    }
+    return Question(**asked)  # type: ignore[arg-type]
+
+
+def wall(change: Change) -> tuple[datetime, datetime]:
+    """The first and the last of the readings that *change* skips or repeats; the last is not one of them."""
+    reads = [datetime.fromtimestamp(change.moment + offset, UTC).replace(tzinfo=None) for offset in change[2:]]
+    return min(reads), max(reads)
+
+
+def exactly(change: Change) -> WeeklyWindow:
+    """The window that is open for what *change* skips or repeats."""
+    first, last = wall(change)
+    start_min = first.hour * 60 + first.minute
+    return WeeklyWindow(first.weekday(), start_min, start_min + int((last - first).total_seconds()) // 60)
+
+
+def test_E47_the_hours_around_every_jump_of_every_clock_are_walked_right() -> None:
+    for change in [*distinct_changes(), *past_changes()]:
+        for duration_s, step_s in SIZES:
+            asked = around(change, duration_s=duration_s, step_s=step_s)
+
+            assert find_starts(asked) == offered(asked), change
+
+
+def test_E45_a_window_that_a_clock_skips_offers_nothing() -> None:
+    gaps = [change for change in [*distinct_changes(), *past_changes()] if change.after > change.before]
+    assert gaps
+
+    for change in gaps:
+        assert find_starts(around(change, weekly=(exactly(change),), duration_s=300, step_s=300)) == [], change
+
+
+def test_E45_no_rule_but_the_hours_refuses_a_start_that_would_run_into_the_gap() -> None:
+    """It begins before the gap in a window that ends at the gap, so it has nowhere to end."""
+    for change in distinct_changes():
+        if change.after < change.before:
+            continue
+        first, _ = wall(change)
+        start_of_day = (first - timedelta(hours=1)).replace(hour=0, minute=0)
+        end_min = int((first - start_of_day).total_seconds()) // 60
+        asked = around(change, weekly=(WeeklyWindow(start_of_day.weekday(), end_min - 60, end_min),))
+
+        assert [r.rule for r in explain(asked, change.moment - 1800)] == [], change
+        assert [r.rule for r in explain(replace(asked, duration_s=3600), change.moment - 1800)] == ["hours"], change
+
+
+def test_E46_a_window_that_a_clock_repeats_is_offered_twice_and_each_start_lasts_its_true_time() -> None:
+    folds = [change for change in [*distinct_changes(), *past_changes()] if change.after < change.before]
+    assert folds
+
+    for change in folds:
+        length = change.before - change.after
+        asked = around(change, weekly=(exactly(change),), duration_s=900, step_s=900)
+
+        starts = find_starts(asked)
+
+        assert starts == list(range(change.moment - length, change.moment + length, 900)), change
+        reads = [reading(change.where, s) for s in starts]
+        assert reads[: len(reads) // 2] == reads[len(reads) // 2 :], change
+
+
+def test_E46_a_service_may_be_as_long_as_both_passes_of_a_fold_together() -> None:
+    for change in distinct_changes():
+        length = change.before - change.after
+        if length < 0:
+            continue
+        asked = around(change, weekly=(exactly(change),), duration_s=2 * length, step_s=900)
+
+        assert find_starts(asked) == [change.moment - length], change
+        assert find_starts(replace(asked, duration_s=2 * length + 60)) == [], change
+
+
+def test_E47_a_provider_who_is_always_there_is_free_every_minute_of_the_date_and_no_other() -> None:
+    for change in [*distinct_changes(), *past_changes()]:
+        near = range(change.moment - 30 * HOUR, change.moment + 30 * HOUR, MINUTE)
+        day = reading(change.where, change.moment).date()
+        asked = around(
+            change, window=(near.start, near.stop), weekly=(), exceptions=(DateException(day, ((0, 1440),)),)
+        )
+
+        starts = find_starts(replace(asked, now=near.start, duration_s=MINUTE, step_s=MINUTE))
+
+        assert starts == [m for m in near if reading(change.where, m).date() == day], change
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Pacific/Fakaofo"])
+def test_E47_a_date_that_did_not_exist_has_no_starts_even_where_an_exception_opens_it(zone: str) -> None:
+    skipped = date(2011, 12, 30)
+    noon = int(datetime(2011, 12, 30, 12, tzinfo=UTC).timestamp())
+    asked = Question(
+        zone=ZoneInfo(zone),
+        window=(noon - 2 * DAY_S, noon + 2 * DAY_S),
+        now=noon - 3 * DAY_S,
+        duration_s=1800,
+        exceptions=(DateException(skipped, ((0, 1440),)),),
+    )
+
+    assert find_starts(asked) == []
+
+
+def test_E46_a_daily_cap_goes_by_the_date_on_the_wall_where_a_fold_goes_back_over_midnight() -> None:
+    """In St. John's of 2010, 00:01 on Sunday was followed by 23:01 on Saturday: each date is two pieces of time."""
+    saturday, sunday = date(2010, 11, 6), date(2010, 11, 7)
+    (change,) = clock_changes("America/St_Johns", *_days(saturday, 3))
+    asked = around(change, weekly=ALL_DAY, duration_s=MINUTE, step_s=MINUTE, daily_cap=1)
+    assert wall(change) == (datetime(2010, 11, 6, 23, 1), datetime(2010, 11, 7, 0, 1))
+
+    for full in (saturday, sunday):
+        one = replace(asked, booked_on={full: 1})
+
+        assert find_starts(one) == offered(one), full
+
+
+def test_a_daily_cap_of_none_at_all_refuses_a_date_on_which_nothing_is_booked() -> None:
+    asked = around(distinct_changes()[0], weekly=ALL_DAY)
+    assert find_starts(asked)
+
+    assert find_starts(replace(asked, daily_cap=0)) == offered(replace(asked, daily_cap=0)) == []
+
+
+NINE = int(datetime(2027, 6, 1, 9, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_offered"),
+    [
+        ({"now": NINE - 1}, True),
+        ({"now": NINE}, True),
+        ({"now": NINE + 1}, False),
+        ({"now": NINE - 3601, "notice_s": 3600}, True),
+        ({"now": NINE - 3600, "notice_s": 3600}, True),
+        ({"now": NINE - 3599, "notice_s": 3600}, False),
+        ({"now": NINE - 86_399, "horizon_s": 86_400}, True),
+        ({"now": NINE - 86_400, "horizon_s": 86_400}, True),
+        ({"now": NINE - 86_401, "horizon_s": 86_400}, False),
+        ({"now": NINE, "horizon_s": 0}, True),
+        ({"window": (NINE - 3600, NINE)}, False),
+        ({"window": (NINE, NINE + 1)}, True),
+        ({"window": (NINE, NINE)}, False),
+    ],
+)
+def test_E51_now_notice_horizon_and_window_end_to_the_second(changes: dict[str, object], is_offered: bool) -> None:
+    asked: dict[str, object] = {
+        "zone": ZoneInfo("UTC"),
+        "window": (NINE - DAY_S, NINE + DAY_S),
+        "now": NINE - 2 * DAY_S,
+        "duration_s": 1800,
+        "weekly": ALL_DAY,
+        **changes,
+    }
+    question = Question(**asked)  # type: ignore[arg-type]
+
+    assert (NINE in find_starts(question)) == is_offered
+    assert (NINE in offered(question)) == is_offered
+
+
+minutes_of_day = st.one_of(st.sampled_from([0, 30, 60, 90, 120, 150, 180, 540, 1380, 1410, 1439]), st.integers(0, 1439))
+lengths_min = st.one_of(st.sampled_from([1, 15, 60, 90, 240, 480, 1440, 1500, 2880]), st.integers(1, 2880))
+windows = st.tuples(minutes_of_day, lengths_min).map(lambda w: (w[0], min(w[0] + w[1], 2880)))
+some = st.booleans() | st.just(False)  # less often than not
+
+
+@st.composite
+def places_and_times(draw: st.DrawFn) -> tuple[ZoneInfo, int]:
+    """A zone and a moment to ask about, most of them where the clock jumps."""
+    if draw(some):
+        return ZoneInfo(draw(st.sampled_from(ZONES))), draw(st.integers(29_000_000, 30_500_000)) * MINUTE
+    change = draw(st.sampled_from([*distinct_changes(), *past_changes()]))
+    return change.where, change.moment
+
+
+@st.composite
+def weekly_windows(draw: st.DrawFn, today: date) -> WeeklyWindow:
+    """A window on any weekday, most of them close to that of *today*; some are valid for a while only."""
+    near = st.integers(-2, 1).map(lambda n: (today + timedelta(days=n)).weekday())
+    dates = st.integers(-3, 3).map(lambda n: today + timedelta(days=n))
+    valid = [draw(dates) if draw(some) and draw(some) else None for _ in range(2)]
+    return WeeklyWindow(draw(near | st.integers(0, 6)), *draw(windows), *valid)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """Anything that could be asked about two days or less; now and then every rule has something to say at once."""
+    where, moment = draw(places_and_times())
+    today = reading(where, moment).date()
+    dates = st.integers(-3, 3).map(lambda n: today + timedelta(days=n))
+    begin = moment + draw(st.integers(-1440, 60)) * MINUTE
+    nearby = st.integers(-1200, 1200).map(lambda n: moment + n * MINUTE)
+    spans = st.lists(st.tuples(nearby, st.integers(1, 180)).map(lambda t: (t[0], t[0] + t[1] * MINUTE)), max_size=4)
+    taken = spans.map(tuple)
+
+    def sometimes(strategy: st.SearchStrategy, otherwise: object) -> object:
+        return draw(strategy) if draw(some) else otherwise
+
+    opened = draw(st.lists(weekly_windows(today), min_size=2, max_size=8))
+    replaced = sometimes(st.dictionaries(dates, st.lists(windows, max_size=3).map(tuple), max_size=3), {})
+    return Question(
+        zone=where,
+        window=(begin, begin + draw(st.integers(1, 1800)) * MINUTE),
+        now=begin + sometimes(st.integers(-600, 600), -3000) * MINUTE,
+        duration_s=draw(st.sampled_from([1, 15, 30, 45, 60, 90, 480, 1500])) * MINUTE,
+        buffer_before_s=sometimes(st.integers(0, 45), 0) * MINUTE,
+        buffer_after_s=sometimes(st.integers(0, 45), 0) * MINUTE,
+        step_s=draw(st.sampled_from([1, 5, 7, 15, 20, 30, 45, 60, 1440])) * MINUTE,
+        notice_s=sometimes(st.integers(0, 4000), 0) * MINUTE,
+        horizon_s=sometimes(st.integers(0, 4000), 90 * 1440) * MINUTE,
+        weekly=tuple(opened),
+        exceptions=tuple(DateException(day, windows) for day, windows in replaced.items()),
+        holidays=sometimes(st.frozensets(dates, max_size=2), frozenset()),
+        service_hours=sometimes(st.lists(weekly_windows(today), max_size=8).map(tuple), ()),
+        busy=sometimes(taken, ()),
+        claims=sometimes(taken, ()),
+        needs=sometimes(st.lists(st.lists(taken, max_size=3).map(tuple), max_size=2).map(tuple), ()),
+        daily_cap=sometimes(st.integers(1, 3), None),
+        booked_on=draw(st.dictionaries(dates, st.integers(0, 4), max_size=4)),
+        customer_remaining=sometimes(st.sampled_from([5, 1, 0]), None),
+        classes=sometimes(st.dictionaries(nearby, st.integers(0, 2), max_size=4), {}),
+    )
+
+
+@settings(REPEATABLE, max_examples=400)
+@given(questions())
+def test_E47_what_is_offered_is_what_a_walk_through_every_minute_finds(asked: Question) -> None:
+    assert find_starts(asked) == offered(asked)
+
+
+@settings(REPEATABLE, max_examples=150)
+@given(questions(), st.data())
+def test_nothing_refuses_a_start_exactly_where_it_is_offered(asked: Question, data: st.DataObject) -> None:
+    """Of the window: `explain` is asked about no other starts."""
+    free = offered(asked)
+    minutes = st.integers(0, (asked.window[1] - asked.window[0]) // MINUTE - 1)
+    anywhere = data.draw(st.lists(minutes.map(lambda n: asked.window[0] + n * MINUTE), min_size=4, max_size=8))
+    within = [s for s in asked.classes if asked.window[0] <= s < asked.window[1]]
+
+    for start in [*anywhere, *free[:3], *free[-3:], *within]:
+        assert (explain(asked, start) == []) == (start in free), start
+
+
+@settings(REPEATABLE, max_examples=60)
+@given(questions())
+def test_a_window_in_two_halves_offers_what_the_whole_offers(asked: Question) -> None:
+    begin, end = asked.window
+    middle = (begin + end) // 2
+
+    halves = [replace(asked, window=(begin, middle)), replace(asked, window=(middle, end))]
+
+    assert [s for half in halves for s in find_starts(half)] == find_starts(asked)
+
+
+def _days(first: date, count: int) -> tuple[int, int]:
+    begin = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
+    return begin, begin + count * DAY_S
