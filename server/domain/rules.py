@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from server.domain.hours import DateException, Sheet, WeeklyWindow, open_sheet
 from server.domain.intervals import Spans, complement, intersect, subtract, union
-from server.domain.zones import day_span
+from server.domain.zones import instants, midnight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,11 @@ def daily_cap(q: Question, _: Sheet) -> Spans:
     """On a date when the provider has as many appointments as they take a day."""
     if q.daily_cap is None:
         return ()
-    return [day_span(q.zone, day, day) for day, booked in q.booked_on.items() if booked >= q.daily_cap]
+    if q.daily_cap <= 0:
+        return [q.window]
+    full = [midnight(day) for day, booked in q.booked_on.items() if booked >= q.daily_cap]
+    # Not the span of the date: a clock that goes back over midnight shows a date in two parts.
+    return [part for begin in full for part in instants(q.zone, begin, begin + 86_400)]
 
 
 def customer_limit(q: Question, _: Sheet) -> Spans:

@@ -12,6 +12,8 @@ from server.domain.intervals import Spans, covers, union
 from server.domain.rules import RULES, Question, sheet_for
 
 _HOURS_RULES = frozenset({"hours", "holiday", "exception"})
+_BEFORE_STEP = "service-hours"
+"""The grid is the one rule that is not a set of spans; it comes after this one."""
 STEP_SENTENCE = "Not a whole number of steps after the start of an opening window."
 
 
@@ -43,17 +45,16 @@ def explain(q: Question, start: int) -> list[Refusal]:
     """The rules that refuse *start*, in their order; none means that it is offered."""
     sheet = sheet_for(q)
     joins = start in q.classes
-    refusals = [
-        Refusal(rule.name, rule.refuses.__doc__ or rule.name)
-        for rule in RULES
-        if (rule.for_joining or not joins) and covers(rule.refuses(q, sheet), start)
-    ]
-    if not joins and not refusals_of_hours(refusals) and _off_grid(q, sheet, start):
-        refusals.append(Refusal("step", STEP_SENTENCE))
+    refusals: list[Refusal] = []
+    for rule in RULES:
+        if (rule.for_joining or not joins) and covers(rule.refuses(q, sheet), start):
+            refusals.append(Refusal(rule.name, rule.refuses.__doc__ or rule.name))
+        if rule.name == _BEFORE_STEP and not joins and _off_grid(q, sheet, start) and not _says_closed(refusals):
+            refusals.append(Refusal("step", STEP_SENTENCE))
     return refusals
 
 
-def refusals_of_hours(refusals: Iterable[Refusal]) -> bool:
+def _says_closed(refusals: Iterable[Refusal]) -> bool:
     """Whether one of *refusals* says that it is closed: then the grid has nothing to add."""
     return any(refusal.rule in _HOURS_RULES for refusal in refusals)
 

@@ -12,10 +12,22 @@ from server.domain.slots import explain, find_starts
 DAY = date(2027, 6, 1)
 """A Tuesday; Berlin is two hours ahead of UTC."""
 BEFORE, AFTER = date(2027, 5, 31), date(2027, 6, 2)
-IN_ORDER = (
-    "past notice horizon hours holiday exception service-hours step busy claims capacity resources daily-cap "
-    "customer-limit"
-).split()
+IN_ORDER = [
+    "past",
+    "notice",
+    "horizon",
+    "hours",
+    "holiday",
+    "exception",
+    "service-hours",
+    "step",
+    "busy",
+    "claims",
+    "capacity",
+    "resources",
+    "daily-cap",
+    "customer-limit",
+]
 
 
 def at(hour: int, minute: int = 0) -> int:
@@ -27,7 +39,7 @@ def question(**changes: object) -> Question:
     """Half hours from nine to five, asked on the day before; *changes* make it another."""
     asked: dict[str, object] = {
         "zone": ZoneInfo("Europe/Berlin"),
-        "window": (at(0), at(24)),
+        "window": (at(0), at(0) + 86_400),
         "now": at(0) - 12 * 3600,
         "duration_s": 1800,
         "weekly": (WeeklyWindow(DAY.weekday(), 540, 1020),),
