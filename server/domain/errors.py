@@ -7,6 +7,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── UnknownZone
     ├── NotFound
     ├── NotOffered            the start is not one that availability offers
+    ├── DetailsMissing        the service wants to know more, or something else, of the customer
     ├── SlotTaken             it was, until somebody else took it
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
@@ -54,6 +55,14 @@ class NotOffered(BookingError):
 
     reasons: Sequence[tuple[str, str]] = ()
     """`(rule, sentence)` of each rule that refuses it."""
+
+
+@dataclass(eq=False)
+class DetailsMissing(BookingError):
+    """The service needs to know something else."""
+
+    details: Sequence[tuple[str, str]]
+    """JSON pointers into the booking, each with a sentence."""
 
 
 @dataclass(eq=False)

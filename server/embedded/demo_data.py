@@ -126,7 +126,10 @@ SERVICES: list[Row] = [
         "min_notice_min": 2880,
         "horizon_days": 365,
         "phone_required": True,
-        "questions": [{"key": "people", "label": "How many people?", "required": True}],
+        "questions": [
+            {"key": "people", "label": "How many people?", "kind": "text", "required": True, "options": []},
+            {"key": "where", "label": "Where?", "kind": "choice", "required": True, "options": ["studio", "at yours"]},
+        ],
     },
 ]
 

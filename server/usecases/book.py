@@ -12,7 +12,8 @@ import uuid_utils
 
 from server.domain.appointment import Appointment, Booked, Order
 from server.domain.catalogue import Offer
-from server.domain.errors import SlotTaken
+from server.domain.details import missing_details
+from server.domain.errors import DetailsMissing, SlotTaken
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor, Status, Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
@@ -40,6 +41,7 @@ async def book(core: Core, order: Order, once: Once[Booked]) -> Booked | Replay:
 
     Raises:
         NotFound: Business, service, provider or location, or nobody offers it.
+        DetailsMissing: The service wants to know something else of the customer.
         NotOffered: Not a time at which it is offered.
         SlotTaken: Somebody was faster; with alternatives.
         LimitReached: The customer may not book more of this service.
@@ -64,6 +66,8 @@ async def _hold_of(core: Core, order: Order) -> Hold | None:
 async def _book_any(core: Core, order: Order, hold: Hold | None, once: Once[Booked], *, anew: bool) -> Booked | Replay:
     start = int(order.choice.start.timestamp())
     offers = await offers_for(core, order.choice, anew=anew)
+    if order.actor is Actor.CUSTOMER and (lacking := missing_details(offers[0].service, order.customer, order.answers)):
+        raise DetailsMissing(lacking)
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:

@@ -1,11 +1,22 @@
 """Holding, booking, moving and cancelling, one step after the other, on the real database."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from server.domain.errors import IllegalTransition, LimitReached, NotFound, NotOffered, PolicyClosed, SlotTaken
+from server.domain.appointment import Order
+from server.domain.errors import (
+    DetailsMissing,
+    IllegalTransition,
+    LimitReached,
+    NotFound,
+    NotOffered,
+    PolicyClosed,
+    SlotTaken,
+)
 from server.domain.lifecycle import Actor, Status, Step
+from server.usecases.book import book
 from server.usecases.cancel import cancel
 from server.usecases.decide import decide
 from server.usecases.hold import release
@@ -323,3 +334,31 @@ async def test_a_daily_cap_counts_what_is_booked_that_day(world: World) -> None:
     )
 
     assert moved.start == world.at(15)
+
+
+async def test_a_service_gets_the_answers_that_it_asks_for_and_no_others(world: World) -> None:
+    questions = [
+        {"key": "people", "label": "How many?", "required": True},
+        {"key": "note", "label": "Anything else?"},
+        {"key": "cake", "label": "Cake?", "kind": "yes_no"},
+        {"key": "where", "label": "Where?", "kind": "choice", "options": ["here", "there"]},
+    ]
+    await world.service("party", providers=["anna"], phone_required=True, questions=questions)
+    choice = world.choice(world.at(10), service="party")
+
+    async def order(phone: str, answers: dict[str, str], actor: Actor = Actor.CUSTOMER) -> list[str]:
+        customer = replace(world.customer(), phone=phone)
+        try:
+            await book(world.core, Order(choice=choice, customer=customer, answers=answers, actor=actor), no_key())
+        except DetailsMissing as refused:
+            return [pointer for pointer, _ in refused.details]
+        return []
+
+    assert await order("", {}) == ["/customer/phone", "/answers/people"]
+    assert await order("+493055501000", {"people": " "}) == ["/answers/people"]
+    assert await order("+493055501000", {"people": "2", "role": "admin"}) == ["/answers/role"]
+    assert await order("+493055501000", {"people": "2", "cake": "maybe", "where": "everywhere"}) == [
+        "/answers/cake",
+        "/answers/where",
+    ]
+    assert await order("+493055501000", {"people": "2", "cake": "yes", "where": "there"}) == []

@@ -82,8 +82,10 @@ class _Walk:
     def __init__(self, q: Question) -> None:
         self.q = q
         self.readings: dict[int, datetime] = {}
-        self.open: dict[int, list[datetime]] = {}
-        self.served: dict[int, list[datetime]] = {}
+        self.windows_of = lru_cache(self._windows_of)
+        self.service_windows_of = lru_cache(lambda day: _weekly(q.service_hours, day))
+        self.open: dict[int, list[int]] = {}
+        self.served: dict[int, list[int]] = {}
         self.busy = _minutes(q.busy)
         self.claims = _minutes(q.claims)
         self.needs = [[_minutes(taken) for taken in alternatives] for alternatives in q.needs]
@@ -119,18 +121,18 @@ class _Walk:
             self.readings[moment] = reading(self.q.zone, moment)
         return self.readings[moment]
 
-    def _open(self, moment: int) -> list[datetime]:
+    def _open(self, moment: int) -> list[int]:
         if moment not in self.open:
-            self.open[moment] = _begun(self._windows_of, self._reading(moment))
+            self.open[moment] = _ages_s(self.windows_of, self._reading(moment))
         return self.open[moment]
 
-    def _served(self, moment: int) -> list[datetime]:
+    def _served(self, moment: int) -> list[int]:
         if moment not in self.served:
-            self.served[moment] = _begun(lambda day: _weekly(self.q.service_hours, day), self._reading(moment))
+            self.served[moment] = _ages_s(self.service_windows_of, self._reading(moment))
         return self.served[moment]
 
     def _on_grid(self, s: int) -> bool:
-        return any((self._reading(s) - begin).total_seconds() % self.q.step_s == 0 for begin in self._open(s))
+        return any(age_s % self.q.step_s == 0 for age_s in self._open(s))
 
     def _windows_of(self, day: date) -> list[tuple[int, int]]:
         for exception in self.q.exceptions:
@@ -141,15 +143,14 @@ class _Walk:
         return _weekly(self.q.weekly, day)
 
 
-def _begun(windows_of: Callable[[date], list[tuple[int, int]]], shown: datetime) -> list[datetime]:
-    """When the windows that hold the reading *shown* began, by the same clock."""
+def _ages_s(windows_of: Callable[[date], list[tuple[int, int]]], shown: datetime) -> list[int]:
+    """How long ago, by the clock on the wall, the windows began that hold the reading *shown*."""
     found = []
     for back in range(4):
-        day = shown.date() - timedelta(days=back)
-        midnight = datetime(day.year, day.month, day.day)
-        for start, end in windows_of(day):
-            if midnight + timedelta(minutes=start) <= shown < midnight + timedelta(minutes=end):
-                found.append(midnight + timedelta(minutes=start))
+        since_midnight_s = back * 24 * HOUR + shown.hour * HOUR + shown.minute * MINUTE + shown.second
+        for start_min, end_min in windows_of(shown.date() - timedelta(days=back)):
+            if start_min * MINUTE <= since_midnight_s < end_min * MINUTE:
+                found.append(since_midnight_s - start_min * MINUTE)
     return found
 
 
