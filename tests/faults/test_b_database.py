@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from aiohttp.test_utils import TestClient
@@ -22,6 +21,7 @@ from server.store.locks import key_of
 from server.usecases.claiming import locks_for
 from server.usecases.offering import offers_of
 from server.web.keys import CORE
+from tests.peers.postgres_proxy import breakable_wire
 from tests.processes import web_processes
 from tests.services import PostgresServer, TestRun
 from tests.world import World, open_core, settings_for
@@ -132,30 +132,26 @@ async def test_B18_postgres_killed_five_times_under_load_loses_nothing_that_was_
         assert await world.overlaps() == 0
 
 
-async def test_B19_a_connection_that_breaks_at_commit_is_answered_by_the_key(
-    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+async def test_B19_a_wire_that_breaks_at_commit_is_answered_by_the_key(
+    database_url: str, own_folder: Path, aiohttp_client: Callable[..., Awaitable[Client]], world: World
 ) -> None:
-    """The commit has happened, and nobody was told: the retry gets the one booking."""
-    execute = asyncpg.pool.PoolConnectionProxy.execute
-    broken: list[bool] = []
-
-    async def break_after_commit(self: Any, query: str, *args: Any, **kwargs: Any) -> Any:
-        result = await execute(self, query, *args, **kwargs)
-        if query == "COMMIT" and not broken:
-            broken.append(True)
-            raise asyncpg.ConnectionDoesNotExistError("the line is dead")
-        return result
-
-    monkeypatch.setattr(asyncpg.pool.PoolConnectionProxy, "execute", break_after_commit)
+    """The commit has happened, and nobody was told: whoever asks with the key gets the one booking."""
     url, key = f"/v1/businesses/{world.slug}/appointments", {"Idempotency-Key": "k"}
     order = world.order_json(world.at(10))
+    async with breakable_wire(database_url, own_folder) as (wire, url_over_it):
+        client = await aiohttp_client(build_app(settings_for(url_over_it)))
+        wire.break_at_commit = True
 
-    answers = [await client.post(url, json=order, headers=key) for _ in range(2)]
+        first = await client.post(url, json=order, headers=key)
+        second = await client.post(url, json=order, headers=key)
+        repeated = await second.json()
+        await client.close()
 
-    assert broken
-    assert answers[1].status == 201
+    assert wire.broken == 1
+    assert first.status in {201, 503}
+    assert (second.status, second.headers["Idempotency-Replayed"]) == (201, "true")
     rows = await world.sql("SELECT uid::text FROM appointments WHERE business_id = $1", world.business_id)
-    assert [row["uid"] for row in rows] == [(await answers[1].json())["id"]]
+    assert [row["uid"] for row in rows] == [repeated["id"]]
 
 
 async def test_B20_a_backend_that_is_terminated_with_the_lock_lets_the_next_one_in(world: World) -> None:

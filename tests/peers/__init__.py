@@ -1,0 +1,1 @@
+"""Local servers that play what tests need on the other side of a wire."""
