@@ -209,14 +209,47 @@ class World:
             order["provider"] = provider
         return order
 
-    async def overlaps(self) -> int:
-        """Pairs of claims of one resource that overlap; what must always be 0."""
+    async def doubles(self) -> int:
+        """
+        Pairs of living appointments of one provider that overlap, buffers included; what must always be 0.
+
+        Asked of the appointments themselves: claims cannot overlap, but an appointment can have lost its claim.
+        """
         rows = await self.sql(
             """
-            SELECT count(*) FROM claims a JOIN claims b
-                ON a.resource_id = b.resource_id AND a.id < b.id AND a.during && b.during
-             WHERE a.business_id = $1
+            WITH taken AS (
+                SELECT a.id, a.provider_id,
+                       tstzrange(a.starts_at - s.buffer_before_min * interval '1 min',
+                                 a.ends_at + s.buffer_after_min * interval '1 min') AS during
+                  FROM appointments a
+                  JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
+                 WHERE a.business_id = $1 AND a.status IN ('pending', 'confirmed', 'completed', 'no_show'))
+            SELECT count(*) FROM taken x JOIN taken y
+                ON x.provider_id = y.provider_id AND x.id < y.id AND x.during && y.during
             """,
             self.business_id,
         )
         return int(rows[0][0])
+
+    async def misclaimed(self) -> list[tuple[int, str]]:
+        """Appointments, with their status, that do not own exactly what they should; what must always be empty."""
+        rows = await self.sql(
+            """
+            SELECT a.id, a.status
+              FROM appointments a
+              JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
+              JOIN providers p ON p.business_id = a.business_id AND p.id = a.provider_id
+              LEFT JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
+             WHERE a.business_id = $1 AND a.status <> 'held'
+             GROUP BY a.id, a.status, s.id
+            HAVING CASE WHEN a.status IN ('cancelled', 'declined') THEN count(c.id) > 0 ELSE
+                   count(c.id) <> 1 + (SELECT count(DISTINCT need) FROM service_resources r
+                                        WHERE r.business_id = $1 AND r.service_id = s.id)
+                OR count(*) FILTER (WHERE c.resource_id = p.resource_id) <> 1
+                OR bool_or(c.expires_at IS NOT NULL
+                    OR c.during <> tstzrange(a.starts_at - s.buffer_before_min * interval '1 min',
+                                             a.ends_at + s.buffer_after_min * interval '1 min')) END
+            """,
+            self.business_id,
+        )
+        return [(row["id"], row["status"]) for row in rows]

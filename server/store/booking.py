@@ -43,7 +43,9 @@ _TAKE_SEAT = """
 WITH appointment AS (
     UPDATE appointments
        SET seats_taken = seats_taken + :seats, status = :status, version = version + 1, updated_at = clock_timestamp()
+     -- Cancelling takes no advisory lock, only the row's: whoever waited for it must not revive what ended meanwhile.
      WHERE business_id = :business_id AND id = :appointment_id AND seats_taken + :seats <= capacity
+       AND status IN ('held', 'confirmed') AND starts_at = :starts_at
     RETURNING business_id, id, status, sequence, starts_at
 ), claimed AS (
     UPDATE claims c SET expires_at = :expires_at::timestamptz
@@ -128,6 +130,10 @@ class Written:
     id: int | None
     claimed: int
     remembered: int
+
+    def owns(self, resources: Sequence[int]) -> bool:
+        """Whether the appointment is there, with the time of *resources*; of a class that was joined, with any time."""
+        return self.id is not None and self.claimed >= max(1, len(resources))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

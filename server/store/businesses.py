@@ -63,14 +63,23 @@ async def delete_leftovers(session: Session, prefix: str) -> None:
 
 
 _DOUBLES = """
-SELECT count(*) FROM claims a
-  JOIN claims b ON a.resource_id = b.resource_id AND a.id < b.id AND a.during && b.during
- WHERE a.business_id = $1
+WITH taken AS (
+    SELECT a.id, a.provider_id,
+           tstzrange(a.starts_at - s.buffer_before_min * interval '1 min',
+                     a.ends_at + s.buffer_after_min * interval '1 min') AS during
+      FROM appointments a
+      JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
+     WHERE a.business_id = $1 AND a.status IN ('pending', 'confirmed'))
+SELECT count(*) FROM taken x JOIN taken y ON x.provider_id = y.provider_id AND x.id < y.id AND x.during && y.during
 """
 
 
 async def count_doubles(session: Session, business_id: int) -> int:
-    """Pairs of claims of one resource of this business that overlap."""
+    """
+    Pairs of appointments of one provider that overlap, buffers included.
+
+    Asked of the appointments: their claims cannot overlap, but an appointment could have lost its claim.
+    """
     return int(await session.value(_DOUBLES, business_id))
 
 

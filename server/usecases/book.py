@@ -23,13 +23,12 @@ from server.store.booking import (
     NewAttendee,
     Seat,
     count_upcoming,
-    find_class,
     insert_booking,
 )
 from server.store.engine import Session
 from server.store.holds import Hold, find_hold, take_over
 from server.tokens import new_salt, token_hash
-from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, with_alternatives
+from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, seat_of, with_alternatives
 from server.usecases.core import Core
 from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
@@ -109,7 +108,7 @@ async def _book_one(
     as_of = hold.created_at if hold is not None and await take_over(session, hold) else None
     remaining = await _remaining(session, offers[0], order)
     choice = await choose(session, offers, start, customer_remaining=remaining, as_of=as_of)
-    seat = await find_class(session, choice.offer, order.choice.start) if choice.joins else None
+    seat = await seat_of(session, choice, start)
     step = Step.REQUEST if choice.offer.service.needs_approval and order.actor is Actor.CUSTOMER else Step.BOOK
     status = after(step, seat.status if seat else None)
     new = new_appointment(choice, start, uid=seat.uid if seat else None, status=status)
@@ -144,7 +143,7 @@ async def _book_one(
         memo=once.memo(core.vault, booked),
         now=session.now,
     )
-    if written.id is None or written.claimed < len(choice.resources):
+    if not written.owns(choice.resources):
         raise SlotTaken
     once.check(written.remembered)
     return booked

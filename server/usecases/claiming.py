@@ -6,7 +6,7 @@ Leaves the statements that write to `store/booking`.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from server.domain.appointment import Appointment, SlotChoice
@@ -16,6 +16,7 @@ from server.domain.errors import BookingError, LimitReached, NotFound, NotOffere
 from server.domain.rules import Question
 from server.domain.slots import Refusal, explain
 from server.domain.zones import day_span, local_date, zone
+from server.store.booking import Seat, find_class
 from server.store.engine import Database, Session
 from server.store.locks import in_order, key_of, keys_for
 from server.store.taken import load_taken
@@ -89,6 +90,21 @@ def locks_for(offers: Iterable[Offer], start: int, *, email: str | None = None) 
         if offer.service.per_customer_limit is not None and email is not None:
             keys.add(key_of("customer", offer.business_id, email))
     return in_order(keys)
+
+
+async def seat_of(session: Session, choice: Choice, start: int) -> Seat | None:
+    """
+    The class that *choice* joins, or None if it begins something new.
+
+    Raises:
+        SlotTaken: The class was only held, and its hold ran out while we looked.
+    """
+    if not choice.joins:
+        return None
+    seat = await find_class(session, choice.offer, datetime.fromtimestamp(start, UTC))
+    if seat is None:
+        raise SlotTaken
+    return seat
 
 
 async def choose(

@@ -10,12 +10,12 @@ from server.domain.appointment import Held, SlotChoice
 from server.domain.catalogue import Offer
 from server.domain.errors import NotFound, SlotTaken
 from server.domain.lifecycle import Actor, Status
-from server.store.booking import find_class, insert_hold
+from server.store.booking import insert_hold
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold, let_go_of_class
 from server.tokens import new_token, token_hash
 from server.usecases.book import new_appointment
-from server.usecases.claiming import choose, likeliest_first, locks_for, offers_for, with_alternatives
+from server.usecases.claiming import choose, likeliest_first, locks_for, offers_for, seat_of, with_alternatives
 from server.usecases.core import Core
 from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
@@ -60,7 +60,7 @@ async def _hold_one(
     chosen = await choose(session, offers, start)
     offer = chosen.offer
     new = new_appointment(chosen, start, uid=None, status=Status.HELD)
-    seat = await find_class(session, offer, new.start) if chosen.joins else None
+    seat = await seat_of(session, chosen, start)
     if seat is not None:
         new = new_appointment(chosen, start, uid=seat.uid, status=seat.status)
     token = new_token()
@@ -83,7 +83,7 @@ async def _hold_one(
         memo=once.memo(core.vault, held),
         now=session.now,
     )
-    if written.id is None or written.claimed < len(chosen.resources):
+    if not written.owns(chosen.resources):
         raise SlotTaken
     once.check(written.remembered)
     return held, offer

@@ -10,15 +10,15 @@ from server.domain.appointment import Appointment
 from server.domain.catalogue import Offer
 from server.domain.errors import IllegalTransition, SlotTaken
 from server.domain.events import Fact, Kind
-from server.domain.lifecycle import Status, Step, after
+from server.domain.lifecycle import Step, after
 from server.domain.policies import check_moving
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.appointments import write_step
-from server.store.booking import find_class, move_attendee
+from server.store.booking import move_attendee
 from server.store.engine import Session
 from server.usecases.book import as_appointment, new_appointment
 from server.usecases.changing import check_movable, current, has_phone
-from server.usecases.claiming import choose
+from server.usecases.claiming import choose, seat_of
 from server.usecases.core import Core
 from server.usecases.once import Once
 from server.usecases.places import Target
@@ -36,7 +36,7 @@ async def move_seat(
         raise IllegalTransition(status=old.status, wanted=Step.RESCHEDULE)
     choice = await choose(session, offers, start)
     service = choice.offer.service
-    seat = await find_class(session, choice.offer, new_appointment(choice, start, uid=None, status=Status.HELD).start)
+    seat = await seat_of(session, choice, start)
     new = new_appointment(
         choice,
         start,
@@ -66,7 +66,7 @@ async def move_seat(
         memo=once.memo(core.vault, moved),
         now=session.now,
     )
-    if written.id is None or written.claimed < len(choice.resources):
+    if not written.owns(choice.resources):
         raise SlotTaken
     once.check(written.remembered)
     await _leave(session, old, attendee.id, target)

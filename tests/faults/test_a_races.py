@@ -60,7 +60,7 @@ async def test_A1_fifty_clients_two_hundred_rounds_one_winner_each(
                     assert (await attempt(free))[0] == 201
                     assert refused["type"] == "/problems/slot-unavailable"
 
-    assert await world.overlaps() == 0
+    assert await world.doubles() == 0
 
 
 @pytest.mark.timeout(180)
@@ -102,7 +102,7 @@ async def test_A2_A4_a_storm_of_everything_leaves_no_overlap_and_a_history_that_
 
     await asyncio.gather(*(client(number) for number in range(12)))
 
-    assert await world.overlaps() == 0
+    assert await world.doubles() == 0
     for token, (start, status) in truth.items():
         seen = (await view(world.core, token)).place.appointment
         assert (seen.start, seen.status) == (start, status)
@@ -135,7 +135,7 @@ async def test_A3_bookings_across_utc_midnight_neither_overlap_nor_deadlock(worl
 
     assert found["Booked"] >= 2
     assert set(found) == {"Booked", "SlotTaken"}
-    assert await world.overlaps() == 0
+    assert await world.doubles() == 0
 
 
 async def test_A4_two_that_swap_their_times_end_in_a_legal_state(world: World) -> None:
@@ -152,7 +152,7 @@ async def test_A4_two_that_swap_their_times_end_in_a_legal_state(world: World) -
         )
 
         assert set(found) <= {"Appointment", "SlotTaken"}
-        assert await world.overlaps() == 0
+        assert await world.doubles() == 0
 
 
 async def test_A4_a_move_and_a_booking_for_one_time_have_one_winner(world: World) -> None:
@@ -164,7 +164,7 @@ async def test_A4_a_move_and_a_booking_for_one_time_have_one_winner(world: World
         found = await outcomes([reschedule(world.core, target, start, no_key(200)), world.book(start)])
 
         assert found["SlotTaken"] == 1
-        assert await world.overlaps() == 0
+        assert await world.doubles() == 0
 
 
 async def test_A5_a_time_that_is_freed_goes_to_exactly_one(world: World) -> None:
@@ -176,7 +176,7 @@ async def test_A5_a_time_that_is_freed_goes_to_exactly_one(world: World) -> None
         await outcomes([cancel(world.core, target, no_key(200)), *(world.book(start) for _ in range(4))])
         await outcomes([world.book(start) for _ in range(2)])
 
-        assert await world.overlaps() == 0
+        assert await world.doubles() == 0
         alive = await world.sql(
             "SELECT count(*) FROM appointments WHERE business_id = $1 AND starts_at = $2 AND status = 'confirmed'",
             world.business_id,
@@ -206,7 +206,7 @@ async def test_A7_a_shared_room_is_never_taken_twice(world: World) -> None:
     found = await outcomes(world.book(world.at(10), service="massage", provider=p) for p in people)
 
     assert found == {"Booked": 2, "SlotTaken": 6}
-    assert await world.overlaps() == 0
+    assert await world.doubles() == 0
 
 
 async def test_A8_a_class_of_ten_has_ten(world: World) -> None:
@@ -293,4 +293,4 @@ async def test_A15_a_hold_that_expires_while_it_is_confirmed_has_one_winner(worl
         found = await outcomes([world.book(start, held=held), world.book(start)])
 
         assert found == {"Booked": 1, "SlotTaken": 1}
-        assert await world.overlaps() == 0
+        assert await world.doubles() == 0

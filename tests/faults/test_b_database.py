@@ -40,7 +40,7 @@ async def test_B16_without_the_locks_the_constraint_still_refuses(
         responses = await asyncio.gather(*(client.post(url, json=world.order_json(world.at(hour))) for _ in range(8)))
         assert sorted(response.status for response in responses) == [201] + [409] * 7
 
-    assert await world.overlaps() == 0
+    assert await world.doubles() == 0
 
 
 async def test_B17_the_isolation_of_the_server_s_default_does_not_reach_a_booking(own_database_url: str) -> None:
@@ -58,7 +58,7 @@ async def test_B17_the_isolation_of_the_server_s_default_does_not_reach_a_bookin
 
         assert await core.database.transact(isolation) == "read committed"
         assert sum(isinstance(one, SlotTaken) for one in found) == 15
-        assert await world.overlaps() == 0
+        assert await world.doubles() == 0
 
 
 @pytest.mark.alone
@@ -129,7 +129,7 @@ async def test_B18_postgres_killed_five_times_under_load_loses_nothing_that_was_
         kept = await world.sql("SELECT uid::text FROM appointments WHERE business_id = $1", world.business_id)
         assert {row["uid"] for row in kept} == {*acknowledged.values(), *resolved.values()}
         assert len(kept) == len(acknowledged) + len(resolved)
-        assert await world.overlaps() == 0
+        assert await world.doubles() == 0
 
 
 async def test_B19_a_wire_that_breaks_at_commit_is_answered_by_the_key(

@@ -87,7 +87,7 @@ async def test_a_hold_that_expired_does_not_block_a_booking(world: World) -> Non
 
     await world.book(world.at(10))
 
-    assert await world.overlaps() == 0
+    assert await world.doubles() == 0
 
 
 async def test_an_expired_hold_still_books_where_the_time_is_free(world: World) -> None:
