@@ -4,7 +4,8 @@ Owns booking: the one transaction after which a time belongs to a customer.
 Leaves what holding and moving have in common with it to `claiming`.
 """
 
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -34,9 +35,18 @@ from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
 
 
-async def book(core: Core, order: Order, once: Once[Booked]) -> Booked | Replay:
+async def book(
+    core: Core,
+    order: Order,
+    once: Once[Booked],
+    *,
+    also: Callable[[Session, int], Awaitable[None]] | None = None,
+) -> Booked | Replay:
     """
     Books what *order* asks for, or answers as it did when the same request came before.
+
+    Args:
+        also: What else becomes true in the same transaction, given the id of the appointment.
 
     Raises:
         NotFound: Business, service, provider or location, or nobody offers it.
@@ -50,7 +60,18 @@ async def book(core: Core, order: Order, once: Once[Booked]) -> Booked | Replay:
     hold = await _hold_of(core, order)
     if hold is not None:
         order = replace(order, choice=replace(order.choice, provider=hold.provider, location=hold.location))
-    return await with_current_offers(lambda anew: _book_any(core, order, hold, once, anew=anew))
+    wish = _Wish(order, hold, once, also)
+    return await with_current_offers(lambda anew: _book_any(core, wish, anew=anew))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Everything that `book` was asked for."""
+
+    order: Order
+    hold: Hold | None
+    once: Once[Booked]
+    also: Callable[[Session, int], Awaitable[None]] | None
 
 
 async def _hold_of(core: Core, order: Order) -> Hold | None:
@@ -62,7 +83,8 @@ async def _hold_of(core: Core, order: Order) -> Hold | None:
     return hold if hold is not None and _fits(hold, order) else None
 
 
-async def _book_any(core: Core, order: Order, hold: Hold | None, once: Once[Booked], *, anew: bool) -> Booked | Replay:
+async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
+    order = wish.order
     start = int(order.choice.start.timestamp())
     offers = await offers_for(core, order.choice, anew=anew)
     if order.actor is Actor.CUSTOMER and (lacking := missing_details(offers[0].service, order.customer, order.answers)):
@@ -70,10 +92,10 @@ async def _book_any(core: Core, order: Order, hold: Hold | None, once: Once[Book
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:
-            return await _book_one(core, session, order, group, hold=hold, once=once)
+            return await _book_one(core, session, wish, group)
 
         try:
-            result = await once.run(
+            result = await wish.once.run(
                 core.database,
                 core.vault,
                 offers[0].business_id,
@@ -100,10 +122,9 @@ def _fits(hold: Hold, order: Order) -> bool:
     )
 
 
-async def _book_one(
-    core: Core, session: Session, order: Order, offers: list[Offer], *, hold: Hold | None, once: Once[Booked]
-) -> Booked:
+async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offer]) -> Booked:
     """Under the locks: the hold gives way, the rules are asked, everything is written at once."""
+    order, hold = wish.order, wish.hold
     start = int(order.choice.start.timestamp())
     as_of = hold.created_at if hold is not None and await take_over(session, hold) else None
     remaining = await _remaining(session, offers[0], order)
@@ -140,12 +161,14 @@ async def _book_one(
             actor=order.actor,
             start=new.start,
         ),
-        memo=once.memo(core.vault, booked),
+        memo=wish.once.memo(core.vault, booked),
         now=session.now,
     )
-    if not written.owns(choice.resources):
+    if written.id is None or not written.owns(choice.resources):
         raise SlotTaken
-    once.check(written.remembered)
+    wish.once.check(written.remembered)
+    if wish.also is not None:
+        await wish.also(session, written.id)
     return booked
 
 

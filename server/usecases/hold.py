@@ -4,6 +4,8 @@ Owns keeping a time for a customer for a few minutes, and letting it go.
 Leaves turning it into an appointment to `book`.
 """
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from server.domain.appointment import Held, SlotChoice
@@ -21,26 +23,51 @@ from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
 
 
-async def hold(core: Core, choice: SlotChoice, once: Once[Held]) -> Held | Replay:
+async def hold(
+    core: Core,
+    choice: SlotChoice,
+    once: Once[Held],
+    *,
+    actor: Actor = Actor.CUSTOMER,
+    seconds: int | None = None,
+    also: Callable[[Session, Held], Awaitable[None]] | None = None,
+) -> Held | Replay:
     """
-    Keeps the time of *choice*, for as long as the settings say.
+    Keeps the time of *choice*.
+
+    Args:
+        seconds: How long; as the settings say if None.
+        also: What else becomes true in the same transaction, given the hold.
 
     Raises:
         NotFound, NotOffered, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
     """
-    return await with_current_offers(lambda anew: _hold_any(core, choice, once, anew=anew))
+    wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, also)
+    return await with_current_offers(lambda anew: _hold_any(core, wish, anew=anew))
 
 
-async def _hold_any(core: Core, choice: SlotChoice, once: Once[Held], *, anew: bool) -> Held | Replay:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Everything that `hold` was asked for."""
+
+    choice: SlotChoice
+    once: Once[Held]
+    actor: Actor
+    seconds: int
+    also: Callable[[Session, Held], Awaitable[None]] | None
+
+
+async def _hold_any(core: Core, wish: _Wish, *, anew: bool) -> Held | Replay:
+    choice = wish.choice
     start = int(choice.start.timestamp())
     offers = await offers_for(core, choice, anew=anew)
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> tuple[Held, Offer]:
-            return await _hold_one(core, session, group, start, once)
+            return await _hold_one(core, session, group, start, wish)
 
         try:
-            result = await once.run(
+            result = await wish.once.run(
                 core.database, core.vault, offers[0].business_id, work, locks=locks_for(group, start)
             )
         except SlotTaken:
@@ -54,9 +81,7 @@ async def _hold_any(core: Core, choice: SlotChoice, once: Once[Held], *, anew: b
     raise await with_alternatives(core.database, choice, offers)
 
 
-async def _hold_one(
-    core: Core, session: Session, offers: list[Offer], start: int, once: Once[Held]
-) -> tuple[Held, Offer]:
+async def _hold_one(core: Core, session: Session, offers: list[Offer], start: int, wish: _Wish) -> tuple[Held, Offer]:
     chosen = await choose(session, offers, start)
     offer = chosen.offer
     new = new_appointment(chosen, start, uid=None, status=Status.HELD)
@@ -64,7 +89,7 @@ async def _hold_one(
     if seat is not None:
         new = new_appointment(chosen, start, uid=seat.uid, status=seat.status)
     token = new_token()
-    expires_at = session.now + timedelta(seconds=core.booking.hold_s)
+    expires_at = session.now + timedelta(seconds=wish.seconds)
     held = Held(
         token=token,
         expires_at=expires_at,
@@ -77,15 +102,17 @@ async def _hold_one(
         session,
         new,
         seat=seat,
-        actor=Actor.CUSTOMER,
+        actor=wish.actor,
         token_hash=token_hash(token),
         expires_at=expires_at,
-        memo=once.memo(core.vault, held),
+        memo=wish.once.memo(core.vault, held),
         now=session.now,
     )
     if not written.owns(chosen.resources):
         raise SlotTaken
-    once.check(written.remembered)
+    wish.once.check(written.remembered)
+    if wish.also is not None:
+        await wish.also(session, held)
     return held, offer
 
 

@@ -14,6 +14,7 @@ from server.store.schema.booking import (
     reminders,
     transitions,
 )
+from server.store.schema.calendars import appointment_texts, feed_tokens, feed_versions, feeds
 from server.store.schema.catalogue import (
     locations,
     provider_services,
@@ -22,12 +23,15 @@ from server.store.schema.catalogue import (
     service_resources,
     services,
 )
+from server.store.schema.deliveries import deliveries, delivery_attempts, suppressions, webhook_endpoints
 from server.store.schema.hours import busy_blocks, exceptions, service_hours, working_hours
 from server.store.schema.outbox import audit_entries, idempotency_records, outbox
 from server.store.schema.tenancy import api_keys, businesses
+from server.store.schema.waiting import payments, waitlist_entries
 
 __all__ = [
     "api_keys",
+    "appointment_texts",
     "appointments",
     "attendees",
     "audit_entries",
@@ -35,12 +39,18 @@ __all__ = [
     "busy_blocks",
     "claims",
     "customers",
+    "deliveries",
+    "delivery_attempts",
     "exceptions",
+    "feed_tokens",
+    "feed_versions",
+    "feeds",
     "holds",
     "idempotency_records",
     "locations",
     "metadata",
     "outbox",
+    "payments",
     "provider_services",
     "providers",
     "reminders",
@@ -48,6 +58,9 @@ __all__ = [
     "service_hours",
     "service_resources",
     "services",
+    "suppressions",
     "transitions",
+    "waitlist_entries",
+    "webhook_endpoints",
     "working_hours",
 ]

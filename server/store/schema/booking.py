@@ -188,7 +188,7 @@ reminders = tenant_table(
     ),
     CheckConstraint("recipient IN ('customer', 'provider')", name="recipient"),
     CheckConstraint("channel IN ('mail', 'sms')", name="channel"),
-    CheckConstraint("status IN ('planned', 'dropped', 'skipped', 'sent')", name="status"),
+    CheckConstraint("status IN ('planned', 'dropped', 'skipped', 'queued')", name="status"),
     CheckConstraint("offset_min >= 0", name="offset"),
     Index("ix_reminders_due", "due_at", postgresql_where=text("status = 'planned'")),
     owned=True,

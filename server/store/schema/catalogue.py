@@ -78,6 +78,7 @@ services = tenant_table(
     Column("price_minor", Integer, nullable=False, server_default=text("0")),
     Column("capacity", Integer, nullable=False, server_default=text("1")),
     Column("approval", String(16), nullable=False, server_default="automatic"),
+    Column("payment", String(16), nullable=False, server_default="on_site"),
     Column("per_customer_limit", Integer),
     Column("change_window_min", Integer, nullable=False, server_default=text("1440")),
     Column("cancel_fee_minor", Integer, nullable=False, server_default=text("0")),
@@ -97,6 +98,7 @@ services = tenant_table(
     CheckConstraint("price_minor >= 0 AND cancel_fee_minor >= 0", name="money"),
     CheckConstraint("capacity BETWEEN 1 AND 1000", name="capacity"),
     CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
+    CheckConstraint("payment IN ('on_site', 'online')", name="payment"),
     # A place in a class is taken or not; asking the provider for each one is not offered.
     CheckConstraint("approval = 'automatic' OR capacity = 1", name="class_approval"),
     CheckConstraint("per_customer_limit > 0", name="per_customer_limit"),

@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     String,
+    Text,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -26,10 +27,15 @@ outbox = tenant_table(
     Column("payload", JSONB, nullable=False),
     created_at(),
     Column("done_at", DateTime(timezone=True)),
+    Column("attempt", SmallInteger, nullable=False, server_default=text("0")),
+    Column("parked_at", DateTime(timezone=True)),
+    Column("detail", Text, nullable=False, server_default=""),
     Index("ix_outbox_open", "id", postgresql_where=text("done_at IS NULL")),
+    Index("ix_outbox_open_of_appointment", "business_id", "appointment_id", postgresql_where=text("done_at IS NULL")),
+    Index("ix_outbox_done", "done_at", postgresql_where=text("done_at IS NOT NULL")),
     owned=True,
 )
-"""No foreign keys: a fact stays true after its subject is gone."""
+"""No foreign keys: a fact stays true after its subject is gone. One that cannot be told at all is parked."""
 
 idempotency_records = tenant_table(
     "idempotency_records",

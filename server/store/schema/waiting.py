@@ -1,0 +1,86 @@
+"""
+Owns the tables of customers whose appointment is not there yet: on the waitlist, or about to be paid for.
+
+Leaves the appointment that comes of it to `booking`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from server.store.schema.base import belongs_to, tenant_table, unique_in_business, versioned
+
+waitlist_entries = tenant_table(
+    "waitlist_entries",
+    Column("uid", Uuid, nullable=False),
+    Column("service_id", BigInteger, nullable=False),
+    Column("provider_id", BigInteger),
+    Column("location_id", BigInteger),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("windows", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("name", String(200), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("phone", String(32), nullable=False, server_default=""),
+    Column("timezone", String(64), nullable=False),
+    Column("locale", String(35), nullable=False, server_default="en"),
+    Column("token_salt", LargeBinary, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("status", String(16), nullable=False, server_default="waiting"),
+    Column("hold_id", BigInteger),
+    Column("offered_start", DateTime(timezone=True)),
+    Column("offer_expires_at", DateTime(timezone=True)),
+    Column("offers", Integer, nullable=False, server_default=text("0")),
+    *versioned(),
+    unique_in_business("uid"),
+    belongs_to("service_id", "services", ondelete="CASCADE"),
+    belongs_to("provider_id", "providers", ondelete="CASCADE"),
+    belongs_to("location_id", "locations", ondelete="CASCADE"),
+    CheckConstraint("status IN ('waiting', 'offered', 'booked', 'left', 'expired')", name="status"),
+    CheckConstraint("first_day <= last_day", name="days"),
+    Index("ix_waitlist_entries_token_hash", "token_hash"),
+    Index(
+        "ix_waitlist_entries_waiting", "business_id", "service_id", "id", postgresql_where=text("status = 'waiting'")
+    ),
+    Index("ix_waitlist_entries_offered", "offer_expires_at", postgresql_where=text("status = 'offered'")),
+    Index("ix_waitlist_entries_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
+)
+"""Times of day in `windows` are minutes from local midnight at the location: `[[540, 720], ...]`; none means any."""
+
+payments = tenant_table(
+    "payments",
+    Column("uid", Uuid, nullable=False),
+    Column("hold_id", BigInteger),
+    Column("appointment_id", BigInteger),
+    Column("service_id", BigInteger, nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("amount_minor", Integer, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("remote_id", String(200)),
+    Column("order_sealed", LargeBinary, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    *versioned(),
+    unique_in_business("uid"),
+    belongs_to("service_id", "services", ondelete="CASCADE"),
+    CheckConstraint("method IN ('on_site', 'stripe')", name="method"),
+    CheckConstraint(
+        "status IN ('open', 'paid', 'booked', 'returning', 'returned', 'failed', 'expired')", name="status"
+    ),
+    CheckConstraint("amount_minor >= 0", name="amount"),
+    Index("ix_payments_remote", "remote_id", postgresql_where=text("remote_id IS NOT NULL")),
+    Index("ix_payments_expires", "expires_at", postgresql_where=text("status = 'open'")),
+    Index("ix_payments_appointment", "business_id", "appointment_id"),
+)
+"""What is paid is decided here and never by a client. The order is sealed: it holds a customer's details."""
