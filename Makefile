@@ -4,7 +4,7 @@ DATA_DIR ?= .data
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test lint bench lock clean
+.PHONY: help demo up test lint bench chaos lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ lint: .venv/ready      ## ruff, mypy --strict, import rules
 
 bench: .venv/ready     ## measure, with references in the same run; writes docs/performance.md
 	$(BIN)/python -m bench.run
+
+chaos: .venv/ready     ## reminders while Redis and workers are killed; writes docs/reliability.md
+	$(BIN)/python -m bench.chaos
 
 lock: .venv/ready      ## resolve the dependencies again (hashes, no index addresses)
 	$(BIN)/pip install --quiet uv

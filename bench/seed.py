@@ -183,7 +183,7 @@ _BOOKED = (
     """
     INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at, status)
     SELECT business_id, id, id, recipient, 'mail', before_min, starts_at - make_interval(mins => before_min),
-           CASE WHEN upcoming THEN 'planned' ELSE 'sent' END
+           CASE WHEN upcoming THEN 'planned' ELSE 'queued' END
       FROM plan, (VALUES ('customer', 1440), ('customer', 60), ('provider', 60)) wanted (recipient, before_min)
      ORDER BY id
     """,

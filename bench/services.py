@@ -97,7 +97,7 @@ def services() -> Iterator[Services]:
 @contextlib.contextmanager
 def listening(name: str, command: Sequence[str], folder: Path, environment: dict[str, str]) -> Iterator[Listener]:
     """A Python process that serves HTTP on a free port; what it logs goes to a file, as under a supervisor."""
-    port = _free_port()
+    port = free_port()
     log = folder / f"{name}-{port}.log"
     part = Part(
         name=name,
@@ -157,7 +157,7 @@ def _running(part: Part) -> Iterator[Child]:
         child.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -8,7 +8,10 @@ Leaves what to do about one (retry, skip, tell somebody) to the caller.
     ├── NaiveMoment           a datetime without a zone where a moment is needed
     ├── Unwritable            a value that no valid document could carry
     ├── MissingTimezone       a component names a TZID that nobody described
-    └── Unsendable            RFC 5546 does not allow this message for this event
+    ├── Unsendable            RFC 5546 does not allow this message for this event
+    ├── Unreadable            what was received is not what it should be
+    ├── TooLarge              what was received is more than anybody would send in earnest
+    └── UnknownTimezone       a time is given in a zone that we do not know
 """
 
 from dataclasses import dataclass
@@ -62,3 +65,35 @@ class Unsendable(IcsError):
 
     def __str__(self) -> str:
         return f"{self.method}: {self.why}."
+
+
+@dataclass(eq=False)
+class Unreadable(IcsError):
+    """What was received cannot be understood; it comes from outside and is not repeated here."""
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.why}."
+
+
+@dataclass(eq=False)
+class TooLarge(IcsError):
+    """What was received is larger than what is read."""
+
+    what: str
+    limit: int
+
+    def __str__(self) -> str:
+        return f"{self.what}: more than {self.limit}."
+
+
+@dataclass(eq=False)
+class UnknownTimezone(IcsError):
+    """A time is given in no zone, or in one that we do not know: which moment is meant cannot be told."""
+
+    tzid: str
+
+    def __str__(self) -> str:
+        return f"The time zone {self.tzid[:64]!r} is unknown."

@@ -25,6 +25,7 @@ from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
 from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, SETTINGS, STREAMS, TALLY, OpenStreams
+from server.web.pages.mailbox import add_mailbox
 from server.web.routes import add_routes
 from server.web.tally import Tally
 from server.web.trace import surround
@@ -47,6 +48,7 @@ def build_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_listening)
     app.on_shutdown.append(_end_streams)
     add_routes(app)
+    add_mailbox(app)
     return app
 
 

@@ -5,7 +5,7 @@ Leaves checking them against real services to `bookable doctor`.
 """
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -152,6 +152,151 @@ class BookingSettings(BaseModel):
     """How long an Idempotency-Key's answer is kept."""
 
 
+class MailSettings(BaseModel):
+    """`BOOKABLE_MAIL_*`: how mail leaves. Without `host` or `folder` it waits in the queue."""
+
+    host: str | None = None
+    """SMTP server."""
+
+    port: int = Field(default=587, ge=1, le=65535)
+    """Its port."""
+
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """`starttls` (587) and `implicit` (465) verify the certificate and never fall back to plain text."""
+
+    user: str | None = None
+    """User name, where the server asks for one."""
+
+    password: SecretStr | None = None
+    """Its password."""
+
+    sender: str = "bookings@localhost.localdomain"
+    """From and ORGANIZER of every mail. With `reply_domain` set, each attendee gets an address of their own there."""
+
+    reply_domain: str | None = None
+    """Domain whose mail reaches `BOOKABLE_INBOUND_*`: answers to invitations come back there."""
+
+    folder: str | None = None
+    """Write mails into this folder instead of sending them: `demo` shows them at `/mailbox`."""
+
+    timeout_s: float = Field(default=20.0, ge=0.1)
+    """Longest that one attempt may take."""
+
+    connections: int = Field(default=4, ge=1, le=50)
+    """SMTP connections per worker, kept open between mails."""
+
+    per_address_day: int = Field(default=40, ge=1)
+    """Most mails to one customer address a day; more are refused and listed."""
+
+
+class InboundSettings(BaseModel):
+    """`BOOKABLE_INBOUND_*`: answers to invitations (iTIP REPLY, COUNTER, REFRESH)."""
+
+    host: str = "127.0.0.1"
+    """Address on which the worker listens for SMTP."""
+
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Port for SMTP; unset: no listener."""
+
+    max_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """Largest mail that is read."""
+
+    webhook_secret: SecretStr | None = None
+    """Secret (`whsec_...`) of calls to `/v1/inbound/mail`, signed as Standard Webhooks; unset: 404."""
+
+
+class SmsSettings(BaseModel):
+    """`BOOKABLE_SMS_*`: how text messages leave."""
+
+    channel: Literal["off", "console", "twilio"] = "off"
+    """`console` logs them; `twilio` is any service with Twilio's Messages API."""
+
+    url: str = "https://api.twilio.com"
+    """Base URL of the service."""
+
+    account: str = ""
+    """Account SID."""
+
+    token: SecretStr | None = None
+    """Auth token; also checks the signature of status callbacks."""
+
+    sender: str = ""
+    """Number in E.164, or a messaging service's SID."""
+
+    countries: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    """Regions (`DE,FR`) that text messages may go to. Empty: all."""
+
+    per_number_day: int = Field(default=6, ge=1)
+    """Most text messages to one number a day."""
+
+    per_business_day: int = Field(default=500, ge=0)
+    """Most text messages of one business a day: what an attack can cost."""
+
+    timeout_s: float = Field(default=10.0, ge=0.1)
+    """Longest that one attempt may take."""
+
+
+class WebhookSettings(BaseModel):
+    """`BOOKABLE_WEBHOOK_*`: calls to the endpoints of businesses."""
+
+    timeout_s: float = Field(default=10.0, ge=0.1)
+    """Longest that one attempt may take."""
+
+    rotation_h: int = Field(default=24, ge=0)
+    """How long the old secret signs beside the new one."""
+
+    allowed_networks: Networks = ()
+    """Private networks that endpoints may lie in, comma-separated. Empty: only public addresses."""
+
+
+class PaymentSettings(BaseModel):
+    """`BOOKABLE_PAYMENT_*`: how customers pay beforehand."""
+
+    stripe_key: SecretStr | None = None
+    """Stripe secret key; unset: services cannot ask for payment online."""
+
+    stripe_webhook_secret: SecretStr | None = None
+    """Signing secret of `/v1/inbound/stripe`."""
+
+    stripe_url: str = "https://api.stripe.com"
+    """Base URL of Stripe's API."""
+
+    hold_s: int = Field(default=1_800, ge=60, le=7_200)
+    """Life of a hold while its customer pays."""
+
+
+class FeedSettings(BaseModel):
+    """`BOOKABLE_FEED_*`: what subscribers of calendars get."""
+
+    past_days: int = Field(default=60, ge=0, le=3_650)
+    """How far a feed reaches back."""
+
+    future_days: int = Field(default=400, ge=1, le=3_650)
+    """How far a feed reaches ahead."""
+
+    cancelled_days: int = Field(default=30, ge=0)
+    """How long a cancelled appointment stays, as STATUS:CANCELLED, so that subscribers drop it."""
+
+    refresh_min: int = Field(default=15, ge=1)
+    """How often calendar apps are told to ask again."""
+
+
+class WorkerSettings(BaseModel):
+    """`BOOKABLE_WORKER_*`: the work after the commit."""
+
+    lease_s: float = Field(default=6.0, ge=1)
+    """How long a worker owns what it is sending, unless it says that it is still at it; then another may."""
+
+    poll_s: float = Field(default=1.0, ge=0.05)
+    """How often a worker looks into Postgres by itself, whatever Redis says."""
+
+    sending: int = Field(default=20, ge=1, le=500)
+    """Messages in the air at once, per worker."""
+
+    horizon_s: int = Field(default=120, ge=10)
+    """How far ahead reminders become timed jobs."""
+
+
 class SecretSettings(BaseModel):
     """`BOOKABLE_SECRET_*`: what makes tokens unguessable and stored answers unreadable."""
 
@@ -180,4 +325,11 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     limit: LimitSettings = LimitSettings()
     booking: BookingSettings = BookingSettings()
+    mail: MailSettings = MailSettings()
+    inbound: InboundSettings = InboundSettings()
+    sms: SmsSettings = SmsSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    payment: PaymentSettings = PaymentSettings()
+    feed: FeedSettings = FeedSettings()
+    worker: WorkerSettings = WorkerSettings()
     secret: SecretSettings = SecretSettings()

@@ -7,8 +7,10 @@ Leaves who may do what with a token to `web/access`.
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -37,6 +39,29 @@ def new_api_key() -> tuple[str, str]:
     return f"{prefix}_{new_token()}", prefix
 
 
+_REPLY = re.compile(r"reply\+([1-9a-f][0-9a-f]{0,13})-([1-9a-f][0-9a-f]{0,13})-([a-z2-7]{26})")
+"""At most 62 octets, of the 64 that a local part may have (RFC 5321, 4.5.3.1.1); ids end at 56 bits."""
+_REPLY_MAC_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAddress:
+    """Whose answers a mail address takes, as it says itself: believe it only after `Vault.is_reply_address`."""
+
+    business_id: int
+    attendee_id: int
+    mac: str
+
+    @classmethod
+    def parse(cls, address: str, domain: str) -> "ReplyAddress | None":
+        """The reply address that *address* is in *domain*, whatever case it is written in; None if it is none."""
+        local, _, where = address.strip().lower().rpartition("@")
+        match = _REPLY.fullmatch(local)
+        if match is None or where != domain.lower():
+            return None
+        return cls(int(match[1], 16), int(match[2], 16), match[3])
+
+
 class Vault:
     """The deployment's secrets: derives tokens from salts, seals and opens stored answers."""
 
@@ -52,6 +77,32 @@ class Vault:
         """The manage token of an attendee: never stored, derived again when a mail needs the link."""
         return _urlsafe(_derive(self._keys[0], b"bookable manage" + salt)[:_TOKEN_BYTES])
 
+    def reply_address(self, business_id: int, attendee_id: int, salt: bytes, domain: str) -> str:
+        """
+        The address that takes one attendee's answers: `reply+<business>-<attendee>-<mac>@domain`, ids in hexadecimal.
+
+        In lower case, because mail servers on the way may change the case. Never stored: *salt* is the attendee's.
+        """
+        mac = _reply_mac(self._keys[0], business_id, attendee_id, salt)
+        return f"reply+{business_id:x}-{attendee_id:x}-{mac}@{domain.lower()}"
+
+    def is_reply_address(self, claimed: ReplyAddress, salt: bytes) -> bool:
+        """Whether one of our secrets made *claimed*, for the attendee with *salt*; compared in constant time."""
+        macs = (_reply_mac(key, claimed.business_id, claimed.attendee_id, salt) for key in self._keys)
+        return any(hmac.compare_digest(mac, claimed.mac) for mac in macs)
+
+    def unsubscribe_token(self, business_id: int, email: str) -> str:
+        """What a List-Unsubscribe link carries: sealed, so that nobody can make one for somebody else's address."""
+        return self.seal(f"unsubscribe {business_id} {email}".encode()).decode()
+
+    def unsubscribing(self, token: str) -> tuple[int, str] | None:
+        """The business and the address of an unsubscribe token; None for anything else."""
+        plain = self.unseal(token.encode("utf-8", "surrogatepass"))
+        words = plain.decode().split(" ", 2) if plain is not None else []
+        if len(words) != 3 or words[0] != "unsubscribe":
+            return None
+        return int(words[1]), words[2]
+
     def seal(self, plain: bytes) -> bytes:
         """*plain*, encrypted and authenticated (Fernet)."""
         return self._fernet.encrypt(plain)
@@ -66,6 +117,11 @@ class Vault:
 
 def _derive(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, purpose, "sha256")
+
+
+def _reply_mac(key: bytes, business_id: int, attendee_id: int, salt: bytes) -> str:
+    whole = _derive(key, b"bookable reply %x-%x " % (business_id, attendee_id) + salt)
+    return base64.b32encode(whole[:_REPLY_MAC_BYTES]).rstrip(b"=").decode().lower()
 
 
 def _urlsafe(raw: bytes) -> str:

@@ -83,6 +83,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), server_default="queued", nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("tries", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lost", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status", sa.SmallInteger(), nullable=True),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),
@@ -104,9 +106,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_appointment", "deliveries", ["business_id", "appointment_id"], unique=False)
     op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["business_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'dead'"),
+    )
+    op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["due_at", "id"],
+        ["channel", "due_at", "id"],
         unique=False,
         postgresql_where=sa.text("state IN ('queued', 'retrying')"),
     )
@@ -120,7 +129,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_lane",
         "deliveries",
-        ["business_id", "lane", "id"],
+        ["lane", "id"],
         unique=False,
         postgresql_where=sa.text("lane IS NOT NULL AND state IN ('queued', 'sending', 'retrying')"),
     )
@@ -138,7 +147,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("remote_id IS NOT NULL"),
     )
-    op.create_index("ix_deliveries_target", "deliveries", ["channel", "target", "created_at"], unique=False)
+    op.create_index("ix_deliveries_target", "deliveries", ["target", "channel", "created_at"], unique=False)
     op.create_table(
         "feed_versions",
         sa.Column("business_id", sa.BigInteger(), nullable=False),
@@ -435,13 +444,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_done", "outbox", ["done_at"], unique=False, postgresql_where=sa.text("done_at IS NOT NULL")
     )
-    op.create_index(
-        "ix_outbox_open_of_appointment",
-        "outbox",
-        ["business_id", "appointment_id"],
-        unique=False,
-        postgresql_where=sa.text("done_at IS NULL"),
-    )
+    op.create_index("ix_outbox_appointment", "outbox", ["business_id", "appointment_id"], unique=False)
     op.add_column("services", sa.Column("payment", sa.String(length=16), server_default="on_site", nullable=False))
     op.create_check_constraint("payment", "services", "payment IN ('on_site', 'online')")
     op.drop_constraint(_REMINDER_STATES, "reminders")
@@ -463,7 +466,7 @@ def downgrade() -> None:
     op.create_check_constraint("status", "reminders", "status IN ('planned', 'dropped', 'skipped', 'sent')")
     op.drop_constraint("ck_services_payment", "services")
     op.drop_column("services", "payment")
-    op.drop_index("ix_outbox_open_of_appointment", table_name="outbox", postgresql_where=sa.text("done_at IS NULL"))
+    op.drop_index("ix_outbox_appointment", table_name="outbox")
     op.drop_index("ix_outbox_done", table_name="outbox", postgresql_where=sa.text("done_at IS NOT NULL"))
     op.drop_column("outbox", "detail")
     op.drop_column("outbox", "parked_at")

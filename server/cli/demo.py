@@ -15,6 +15,7 @@ from server.cli.up import data_dir_option, port_option, processes_option, run, s
 
 if TYPE_CHECKING:
     from server.embedded.demo import DemoFacts
+    from server.settings import Settings
 
 LOOPBACK = "127.0.0.0/8,::1"
 
@@ -51,11 +52,24 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
         port=port,
         base_url=base_url,
         processes=processes or settings.http.processes,
-        environment={"BOOKABLE_LIMIT_EXEMPT": LOOPBACK},
+        environment={"BOOKABLE_LIMIT_EXEMPT": LOOPBACK, **_mailbox(settings, data_dir)},
         after_migrating=seed,
     )
     show_log(verbose=verbose)
     run(stack, lambda: welcome(notes))
+
+
+def _mailbox(settings: "Settings", data_dir: Path) -> dict[str, str]:
+    """A folder for mails and the log for text messages, unless they are set up to leave."""
+    chosen: dict[str, str] = {}
+    if settings.mail.host is None and settings.mail.folder is None:
+        chosen |= {
+            "BOOKABLE_MAIL_FOLDER": str((data_dir / "mail").absolute()),
+            "BOOKABLE_MAIL_SENDER": "bookings@demo.example",
+        }
+    if settings.sms.channel == "off":
+        chosen["BOOKABLE_SMS_CHANNEL"] = "console"
+    return chosen
 
 
 def earlier_key(notes: Path) -> str | None:
@@ -89,7 +103,8 @@ def welcome(notes: Path) -> str:
     return f"""
   Welcome! Your demo salon is open.
 
-    Read the API docs  {base_url}/docs
+    Read the mails it writes  {base_url}/mailbox
+    Read the API docs         {base_url}/docs
 
   Ask from a second terminal what is free this week:
 

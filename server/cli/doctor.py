@@ -1,7 +1,7 @@
 """
 Owns `bookable doctor`: every setting checked against the real services, each finding with its remedy.
 
-Leaves the looking to `server.store.facts` and `server.redis.facts`.
+Leaves the looking to `server.store.facts` and `server.redis.facts`, and mail and its kind to `doctor_channels`.
 """
 
 import asyncio
@@ -54,6 +54,7 @@ def doctor() -> None:
 
 
 async def _examine() -> list[Finding]:
+    from server.cli.doctor_channels import examine_channels
     from server.cli.environment import read_settings
 
     try:
@@ -63,6 +64,7 @@ async def _examine() -> list[Finding]:
     findings = [Finding("settings are valid"), *_secrets(settings)]
     findings += [finding async for finding in _database(settings)]
     findings += [finding async for finding in _redis(settings)]
+    findings += [finding async for finding in examine_channels(settings)]
     return [*findings, *await asyncio.to_thread(_base_url, settings)]
 
 

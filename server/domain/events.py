@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What happened to an appointment."""
+    """What happened: to an appointment, or around it."""
 
     REQUESTED = "appointment.requested"
     BOOKED = "appointment.booked"
@@ -21,6 +21,16 @@ class Kind(StrEnum):
     ATTENDEE_LEFT = "appointment.attendee_left"
     COMPLETED = "appointment.completed"
     NO_SHOW = "appointment.no_show"
+    ANSWERED = "appointment.answered"
+    COUNTER_DECLINED = "appointment.counter_declined"
+    INVITE_REQUESTED = "appointment.invite_requested"
+    TIME_FREED = "time.freed"
+    WAITLIST_OFFERED = "waitlist.offered"
+    WAITLIST_LAPSED = "waitlist.lapsed"
+    PAYMENT_RETURNING = "payment.returning"
+    PAYMENT_RETURNED = "payment.returned"
+    RENAMED = "catalogue.renamed"
+    WEBHOOK_TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

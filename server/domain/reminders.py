@@ -24,6 +24,9 @@ DEFAULT_RULES: Sequence[ReminderRule] = (
     ReminderRule(60, "mail", "provider"),
 )
 
+STALE_AFTER_MIN = 60
+"""A reminder that is later than this, or than half its lead time, is skipped: it would only puzzle."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedReminder:

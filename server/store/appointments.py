@@ -37,22 +37,27 @@ _ATTENDEE_COLUMNS = """,
        t.token_salt, t.cancelled_at, t.fee_minor"""
 _JOIN_ATTENDEE = " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
 
+PLACE_COLUMNS = (
+    _COLUMNS
+    + _ATTENDEE_COLUMNS
+    + ", b.email AS business_email, l.address, a.created_at, a.updated_at, clock_timestamp() AS now"
+)
+"""What `place_of` reads."""
+PLACE_TABLES = _TABLES + _JOIN_ATTENDEE
+
 
 async def find_place(session: Session, token_hash: bytes) -> tuple[Place, ChangePolicy] | None:
     """The place that a manage token opens, and the policy that binds it. Sets the session's clock."""
-    row = await session.first(
-        _COLUMNS
-        + _ATTENDEE_COLUMNS
-        + ", b.email AS business_email, l.address, a.created_at, a.updated_at, clock_timestamp() AS now"
-        + _TABLES
-        + _JOIN_ATTENDEE
-        + " WHERE t.token_hash = $1",
-        token_hash,
-    )
+    row = await session.first(PLACE_COLUMNS + PLACE_TABLES + " WHERE t.token_hash = $1", token_hash)
     if row is None:
         return None
     session.now = row["now"]
-    place = Place(
+    return place_of(row), _policy(row)
+
+
+def place_of(row: Row) -> Place:
+    """The place in a row of `PLACE_COLUMNS`."""
+    return Place(
         appointment=_appointment(row),
         attendee=_attendee(row),
         business_email=row["business_email"],
@@ -60,7 +65,6 @@ async def find_place(session: Session, token_hash: bytes) -> tuple[Place, Change
         created_at=row["created_at"],
         changed_at=row["updated_at"],
     )
-    return place, _policy(row)
 
 
 async def find_appointment(session: Session, business_id: int, uid: UUID) -> tuple[Appointment, ChangePolicy] | None:
@@ -199,6 +203,11 @@ WITH appointment AS (
       FROM appointment, unnest(:resources::bigint[]) resource_id
         ON CONFLICT DO NOTHING
     RETURNING resource_id
+), asked_again AS (
+    -- A yes to the old time is no yes to the new one (RFC 5546, 2.1.4).
+    UPDATE attendees t SET partstat = 'NEEDS-ACTION'
+      FROM appointment a
+     WHERE t.business_id = a.business_id AND t.appointment_id = a.id AND t.partstat <> 'NEEDS-ACTION'
 ), dropped AS (
     UPDATE reminders r SET status = 'dropped'
       FROM appointment a

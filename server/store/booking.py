@@ -15,7 +15,16 @@ from server.domain.catalogue import Offer
 from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Status
 from server.domain.reminders import PlannedReminder
-from server.store.clauses import LOGGED, REMEMBERED, REMINDED, TOLD, log_values, memo_values, reminder_values
+from server.store.clauses import (
+    LOGGED,
+    REMEMBERED,
+    REMINDED,
+    TOLD,
+    TOLD_OF_ATTENDEE,
+    log_values,
+    memo_values,
+    reminder_values,
+)
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
@@ -79,7 +88,7 @@ SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(
 
 _MOVED_ATTENDEE = """
 , attendee AS (
-    UPDATE attendees t SET appointment_id = appointment.id FROM appointment
+    UPDATE attendees t SET appointment_id = appointment.id, partstat = 'NEEDS-ACTION' FROM appointment
      WHERE t.business_id = appointment.business_id AND t.id = :attendee_id
     RETURNING t.id
 ), dropped AS (
@@ -90,7 +99,7 @@ _MOVED = _MOVED_ATTENDEE + LOGGED + REMINDED + TOLD + REMEMBERED + _OUTCOME
 _MOVE_TO_NEW = Statement(_NEW_APPOINTMENT + _CLAIM + _MOVED)
 _MOVE_TO_CLASS = Statement(_TAKE_SEAT + _MOVED)
 
-_BOOKED = _ATTENDEE + LOGGED + REMINDED + TOLD + REMEMBERED + _OUTCOME
+_BOOKED = _ATTENDEE + LOGGED + REMINDED + TOLD_OF_ATTENDEE + REMEMBERED + _OUTCOME
 _BOOK = Statement(_NEW_APPOINTMENT + _CLAIM + _BOOKED)
 _JOIN = Statement(_TAKE_SEAT + _BOOKED)
 

@@ -27,6 +27,14 @@ TOLD = """
     SELECT business_id, :kind, id, :payload FROM appointment
 )"""
 
+TOLD_OF_ATTENDEE = """
+, told AS (
+    INSERT INTO outbox (business_id, kind, appointment_id, payload)
+    SELECT appointment.business_id, :kind, appointment.id,
+           :payload::jsonb || jsonb_build_object('attendee', attendee.id)
+      FROM appointment, attendee
+)"""
+
 REMINDED = """
 , reminded AS (
     INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)

@@ -29,6 +29,7 @@ Row: TypeAlias = asyncpg.Record
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _ATTEMPTS = 4
+_BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
 
 _WORTH_ANOTHER_TRY = (
     asyncpg.DeadlockDetectedError,
@@ -147,6 +148,7 @@ class Database:
         *,
         locks: Sequence[int] = (),
         only_one: int | None = None,
+        by_index: bool = False,
     ) -> T:
         """
         What *work* returns, committed; nothing if it raises.
@@ -156,16 +158,19 @@ class Database:
         Args:
             locks: Advisory keys to take first (`locks.keys_for`), in the round trip that begins the transaction.
             only_one: Advisory key that must be free; it is not waited for.
+            by_index: Read through indexes whatever the statistics say: those of a queue are of another hour, and a
+                plan made while it was empty would read all of it.
 
         Raises:
             InFlight: Another transaction has *only_one*.
             Unavailable: No connection, lock or answer in time, or the fourth deadlock. After an Unavailable the
                 commit may have happened: only the idempotency key can tell.
         """
+        begin = self._begin + (_BY_INDEX if by_index else "") + lock_statements(locks, only_one)
         with _translated():
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    return await self._transact_once(work, self._begin + lock_statements(locks, only_one))
+                    return await self._transact_once(work, begin)
                 except _WORTH_ANOTHER_TRY:
                     if attempt == _ATTEMPTS:
                         raise

@@ -15,6 +15,7 @@ from server.domain.lifecycle import Actor, Status
 from server.store.booking import insert_hold
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold, let_go_of_class
+from server.store.outbox import tell_of_freed_time
 from server.tokens import new_token, token_hash
 from server.usecases.book import new_appointment
 from server.usecases.claiming import choose, likeliest_first, locks_for, offers_for, seat_of, with_alternatives
@@ -132,6 +133,8 @@ async def release(core: Core, token: str) -> None:
         ended = await end_hold(session, found)
         if ended and found.appointment_id is not None:
             await let_go_of_class(session, found.business_id, found.appointment_id)
+        if ended:
+            await tell_of_freed_time(session, [found.business_id])
         return ended
 
     if not await core.database.transact(work):

@@ -28,6 +28,7 @@ TAGS: Mapping[str, str] = {
     "Services": "What can be booked, by whom, and what it needs.",
     "Hours": "Weekly hours, exceptions, time off. An end that is not after its start is of the next day.",
     "Access": "API keys, and who changed what.",
+    "Inbound": "Calls from services outside; each is signed by whoever makes it.",
     "Operation": "For whoever runs this server.",
 }
 

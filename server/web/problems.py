@@ -59,6 +59,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
 
 OF_STATUS = {
     400: ProblemKind(400, "bad-request", "Bad request"),
+    401: ProblemKind(401, "unauthenticated", "The signature is missing or wrong"),
     404: ProblemKind(404, "not-found", "Not found"),
     405: ProblemKind(405, "method-not-allowed", "Method not allowed"),
     408: ProblemKind(408, "too-slow", "The request took too long to arrive"),

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.lifecycle import Step
-from server.web import health, stream
+from server.web import health, inbound_mail, stream
 from server.web.access import Who
 from server.web.api import appointments, availability, decisions, holds, places
 from server.web.api.api_keys import api_key_routes
@@ -94,6 +94,8 @@ ROUTES: Sequence[Route] = (
     *catalogue_routes(BUSINESS),
     *appointment_routes(BUSINESS),
     *api_key_routes(BUSINESS),
+    Route("POST", "/v1/inbound/mail", Who.PUBLIC, inbound_mail.receive_inbound_mail,
+          "Inbound", "Hand over a mail that answers an invitation", answers={204: None}),
     Route("GET", "/v1/openapi.json", Who.PUBLIC, get_openapi,
           "Operation", "This description (OpenAPI 3.1)", answers={200: None, 304: None}),
     Route("GET", "/docs", Who.PUBLIC, get_docs,

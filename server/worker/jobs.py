@@ -22,5 +22,5 @@ async def sweep_job(ctx: dict[str, Any]) -> None:
     except Unavailable:
         log.warning("the database is away; sweeping again in a minute")
         return
-    if swept.holds or swept.answers:
-        log.info("ended %d expired holds, forgot %d answers", swept.holds, swept.answers)
+    if swept.holds or swept.rows:
+        log.info("ended %d expired holds, forgot %d old rows", swept.holds, swept.rows)

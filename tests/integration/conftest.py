@@ -38,6 +38,13 @@ async def world(core: Core) -> World:
 
 
 @pytest.fixture
+async def own_world(own_database_url: str) -> AsyncIterator[World]:
+    """A business whose database no other test sees: for what concerns all of it, and for counting who waits."""
+    async with open_core(settings_for(own_database_url)) as core:
+        yield await World.make(core)
+
+
+@pytest.fixture
 async def client(settings: Settings, aiohttp_client: Callable[..., Awaitable[Any]]) -> TestClient[Any, Any]:
     """A client of the web application."""
     return await aiohttp_client(build_app(settings))

@@ -41,6 +41,8 @@ deliveries = tenant_table(
     Column("state", String(16), nullable=False, server_default="queued"),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    Column("lost", SmallInteger, nullable=False, server_default=text("0")),
     Column("lease_until", DateTime(timezone=True)),
     Column("status", SmallInteger),
     Column("detail", Text, nullable=False, server_default=""),
@@ -52,17 +54,17 @@ deliveries = tenant_table(
     CheckConstraint("channel IN ('mail', 'sms', 'webhook', 'waitlist', 'refund')", name="channel"),
     CheckConstraint("recipient IN ('customer', 'provider', 'endpoint', 'nobody')", name="recipient"),
     CheckConstraint("state IN ('queued', 'sending', 'retrying', 'sent', 'dead', 'skipped')", name="state"),
-    Index("ix_deliveries_due", "due_at", "id", postgresql_where=text("state IN ('queued', 'retrying')")),
+    Index("ix_deliveries_due", "channel", "due_at", "id", postgresql_where=text("state IN ('queued', 'retrying')")),
     Index("ix_deliveries_leased", "lease_until", postgresql_where=text("state = 'sending'")),
     Index(
         "ix_deliveries_lane",
-        "business_id",
         "lane",
         "id",
         postgresql_where=text("lane IS NOT NULL AND state IN ('queued', 'sending', 'retrying')"),
     ),
     Index("ix_deliveries_appointment", "business_id", "appointment_id"),
-    Index("ix_deliveries_target", "channel", "target", "created_at"),
+    Index("ix_deliveries_target", "target", "channel", "created_at"),
+    Index("ix_deliveries_dead", "business_id", "id", postgresql_where=text("state = 'dead'")),
     Index("ix_deliveries_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     Index("ix_deliveries_remote", "remote_id", postgresql_where=text("remote_id IS NOT NULL")),
     owned=True,
@@ -70,6 +72,7 @@ deliveries = tenant_table(
 """
 `lane` orders: of the unfinished deliveries in one lane only the first is sent. `peer` is who is spoken to: trouble with
 one never holds up another. A row in `sending` belongs to the worker that raised `attempt` last, until `lease_until`.
+`tries` are the attempts that reached the peer, or could have; `lost` those whose worker was never heard of again.
 """
 
 delivery_attempts = tenant_table(

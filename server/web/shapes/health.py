@@ -16,3 +16,5 @@ class Readiness(Shape):
     database: Literal["up", "down"]
     redis: Literal["up", "down"]
     worker: Literal["up", "down", "unknown"]
+    queue_age_s: float | None = None
+    """How long the oldest message has been due: minutes mean that no worker gets through."""

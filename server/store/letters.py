@@ -1,0 +1,123 @@
+"""
+Owns what a message has to know when it is sent: the place as it is now, the business, and whether the address still
+wants to hear from it.
+
+Leaves the words to `channels`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from server.domain.appointment import Place
+from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
+from server.store.deliveries import Delivery
+from server.store.engine import Row, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The business that writes."""
+
+    slug: str
+    name: str
+    email: str
+    phone: str
+    website: str
+    accent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whether the target of a delivery may be written to."""
+
+    unwanted: frozenset[str]
+    """Scopes in which it asked for no more, or bounced: `all`, `reminders`."""
+    sent_today: int
+    """Messages to it over this channel in the last 24 hours."""
+    of_business_today: int
+    """Messages of the business over this channel in the last 24 hours; counted for SMS only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """Everything about one delivery."""
+
+    sender: Sender
+    addressee: Addressee
+    place: Place | None
+    """None for messages that are not about an appointment."""
+    now: datetime
+
+
+_SENDERS = """
+SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme, clock_timestamp() AS now,
+       (SELECT array_agg(s.scope) FROM suppressions s
+         WHERE s.business_id = b.id AND s.channel = d.channel AND s.target = d.target) AS unwanted,
+       (SELECT count(*) FROM deliveries o
+         WHERE o.channel = d.channel AND o.target = d.target AND o.state = 'sent'
+           AND o.created_at > clock_timestamp() - interval '1 day') AS sent_today,
+       CASE WHEN d.channel = 'sms' THEN (
+           SELECT count(*) FROM deliveries o
+            WHERE o.business_id = b.id AND o.channel = 'sms' AND o.state = 'sent'
+              AND o.created_at > clock_timestamp() - interval '1 day') ELSE 0 END AS of_business_today
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) d (business_id, id, channel, target)
+  JOIN businesses b ON b.id = d.business_id
+"""
+
+# An attendee may have moved to another class since: the appointment that the message is about goes with the delivery.
+_PLACES = (
+    PLACE_COLUMNS
+    + ", d.id AS delivery_id"
+    + PLACE_TABLES
+    + """
+  JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) d (business_id, id, appointment_id, attendee_id)
+    ON d.business_id = t.business_id AND d.attendee_id = t.id
+"""
+)
+
+
+async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapping[int, Letter]:
+    """By id of the delivery, in two queries however many there are; without those whose business is gone."""
+    of_business = [delivery.business_id for delivery in deliveries]
+    ids = [delivery.id for delivery in deliveries]
+    senders = await session.fetch(
+        _SENDERS, of_business, ids, [d.channel for d in deliveries], [d.target for d in deliveries]
+    )
+    about = [delivery for delivery in deliveries if delivery.attendee_id is not None]
+    places: dict[int, Place] = {}
+    if about:
+        rows = await session.fetch(
+            _PLACES,
+            [d.business_id for d in about],
+            [d.id for d in about],
+            [d.appointment_id for d in about],
+            [d.attendee_id for d in about],
+        )
+        places = {row["delivery_id"]: place_of(row) for row in rows}
+    return {row["delivery_id"]: _letter(row, places.get(row["delivery_id"])) for row in senders}
+
+
+def _letter(row: Row, place: Place | None) -> Letter:
+    return Letter(
+        sender=Sender(
+            slug=row["slug"],
+            name=row["name"],
+            email=row["email"],
+            phone=row["phone"],
+            website=row["website"],
+            accent=_accent(row["theme"]),
+        ),
+        addressee=Addressee(
+            unwanted=frozenset(row["unwanted"] or ()),
+            sent_today=row["sent_today"],
+            of_business_today=row["of_business_today"],
+        ),
+        place=place,
+        now=row["now"],
+    )
+
+
+def _accent(theme: Mapping[str, Any]) -> str:
+    return str(theme.get("accent", ""))
