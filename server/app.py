@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from server.payments import open_methods
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
@@ -24,7 +25,7 @@ from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
-from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, SETTINGS, STREAMS, TALLY, OpenStreams
+from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, METHODS, SETTINGS, STREAMS, TALLY, OpenStreams
 from server.web.pages.mailbox import add_mailbox
 from server.web.routes import add_routes
 from server.web.tally import Tally
@@ -39,6 +40,7 @@ def build_app(settings: Settings) -> web.Application:
     app[ORIGINS] = {}
     app[TALLY] = Tally()
     app[STREAMS] = OpenStreams()
+    app[METHODS] = open_methods(settings.payment)
     link = RedisLink(settings.redis)
     cache = AvailabilityCache(Versions(link), settings.cache)
     app[LINK] = link

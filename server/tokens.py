@@ -62,6 +62,11 @@ class ReplyAddress:
         return cls(int(match[1], 16), int(match[2], 16), match[3])
 
 
+def new_webhook_secret() -> str:
+    """A signing secret as Standard Webhooks has it: `whsec_` and 32 random bytes in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 class Vault:
     """The deployment's secrets: derives tokens from salts, seals and opens stored answers."""
 
@@ -90,6 +95,18 @@ class Vault:
         """Whether one of our secrets made *claimed*, for the attendee with *salt*; compared in constant time."""
         macs = (_reply_mac(key, claimed.business_id, claimed.attendee_id, salt) for key in self._keys)
         return any(hmac.compare_digest(mac, claimed.mac) for mac in macs)
+
+    def waitlist_token(self, salt: bytes) -> str:
+        """What opens a place on the waitlist; derived again when a mail needs the link."""
+        return _urlsafe(_derive(self._keys[0], b"bookable waitlist" + salt)[:_TOKEN_BYTES])
+
+    def offer_token(self, salt: bytes, number: int) -> str:
+        """What opens the hold of the offer with this *number* to a place on the waitlist."""
+        return _urlsafe(_derive(self._keys[0], b"bookable offer %d " % number + salt)[:_TOKEN_BYTES])
+
+    def busy_uid(self, feed: str, start: int, end: int) -> str:
+        """32 characters for a busy span of one feed: stable, and of no use to find the appointments behind it."""
+        return _derive(self._keys[0], f"bookable busy {feed} {start} {end}".encode()).hex()[:32]
 
     def unsubscribe_token(self, business_id: int, email: str) -> str:
         """What a List-Unsubscribe link carries: sealed, so that nobody can make one for somebody else's address."""

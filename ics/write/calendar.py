@@ -23,7 +23,7 @@ _DESCRIPTION_LIMIT = 1_000
 _TIMEZONE_USE = re.compile(r"^(?:DTSTART|DTEND|RECURRENCE-ID|RDATE|EXDATE);TZID=([^:;\r\n]+)", re.MULTILINE)
 """What carries a TZID here; a folded line cannot be mistaken for it, because it begins with a space."""
 
-_END = b"END:VCALENDAR\r\n"
+END = b"END:VCALENDAR\r\n"
 
 
 def assemble(
@@ -65,6 +65,38 @@ def assemble(
         Unwritable: One of *events* is no complete component, or a property has no valid value.
     """
     body = "".join(_complete(event) for event in events)
+    head = open_calendar(
+        method=method,
+        prodid=prodid,
+        uid=uid,
+        name=name,
+        description=description,
+        colour=colour,
+        refresh=refresh,
+        url=url,
+        source=source,
+        zone_name=zone_name,
+        changed=changed,
+    )
+    timezones = _timezones(body, zones or {})
+    return b"".join((head, timezones.encode(), body.encode(), END))
+
+
+def open_calendar(
+    *,
+    method: Method | None,
+    prodid: str,
+    uid: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    colour: str | None = None,
+    refresh: timedelta | None = None,
+    url: str | None = None,
+    source: str | None = None,
+    zone_name: str | None = None,
+    changed: datetime | None = None,
+) -> bytes:
+    """The beginning of a document, up to its first component; `END` ends it. The arguments are those of `assemble`."""
     calendar = _calendar(method, prodid, uid)
     _add_names(calendar, name, description, zone_name)
     _add_look(calendar, colour, refresh)
@@ -72,8 +104,7 @@ def assemble(
     if changed is not None:
         calendar.add("LAST-MODIFIED", _aware(changed).astimezone(UTC))
     head: bytes = calendar.to_ical(sorted=False)
-    timezones = _timezones(body, zones or {})
-    return b"".join((head.removesuffix(_END), timezones.encode(), body.encode(), _END))
+    return head.removesuffix(END)
 
 
 def _complete(event: str) -> str:

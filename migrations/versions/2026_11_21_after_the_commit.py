@@ -239,6 +239,7 @@ def upgrade() -> None:
         sa.Column("method", sa.String(length=16), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("amount_minor", sa.Integer(), nullable=False),
+        sa.Column("return_minor", sa.Integer(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("remote_id", sa.String(length=200), nullable=True),
         sa.Column("order_sealed", sa.LargeBinary(), nullable=False),
@@ -408,6 +409,8 @@ def upgrade() -> None:
         sa.Column("business_id", sa.BigInteger(), nullable=False),
         sa.Column("appointment_id", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("provider_id", sa.BigInteger(), nullable=False),
+        sa.Column("location_id", sa.BigInteger(), nullable=False),
         sa.Column("full_text", sa.Text(), nullable=False),
         sa.Column("initials_text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -4,15 +4,18 @@ Owns what an appointment is as an iCalendar event.
 Leaves RFC 5545 to `ics`.
 """
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from ics.event import Event, Organizer
 from ics.event import Status as EventStatus
 from ics.itip.publish import build_publish
-from server.domain.appointment import Place
+from ics.write.event import render_event
+from server.domain.appointment import Appointment, Person, Place, Shown
 from server.domain.lifecycle import Status
 
 PRODID = "-//Bookable//Bookable 0.1//EN"
+_MOST_NAMES = 30
 
 _STATUS = {
     Status.PENDING: EventStatus.TENTATIVE,
@@ -24,10 +27,10 @@ _STATUS = {
 
 def place_file(place: Place, *, manage_url: str) -> bytes:
     """A customer's appointment as a file for their calendar, in the location's zone."""
-    return build_publish(_event(place, manage_url), zone=ZoneInfo(place.appointment.timezone), prodid=PRODID)
+    return build_publish(event_of(place, manage_url), zone=ZoneInfo(place.appointment.timezone), prodid=PRODID)
 
 
-def _event(place: Place, manage_url: str) -> Event:
+def event_of(place: Place, manage_url: str) -> Event:
     a = place.appointment
     status = EventStatus.CANCELLED if place.attendee.cancelled_at else _STATUS.get(a.status, EventStatus.CONFIRMED)
     return Event(
@@ -42,7 +45,76 @@ def _event(place: Place, manage_url: str) -> Event:
         url=manage_url,
         status=status,
         sequence=a.sequence,
-        # RFC 5546 wants an organizer; a business without an address gets one that nobody can have (RFC 2606).
-        organizer=Organizer(place.business_email or f"{a.business}@bookings.invalid", a.business_name),
+        organizer=organizer_of(a.business, a.business_name, place.business_email),
         transparent=status is EventStatus.CANCELLED,
     )
+
+
+def organizer_of(slug: str, name: str, email: str) -> Organizer:
+    """
+    The business, as ORGANIZER.
+
+    RFC 5546 wants one; a business without an address gets one that nobody can have (RFC 2606).
+    """
+    return Organizer(email or f"{slug}@bookings.invalid", name)
+
+
+def event_text(place: Place, manage_url: str) -> str:
+    """The VEVENT of a customer's own appointment, in a feed of theirs."""
+    return render_event(event_of(place, manage_url), zone=None)
+
+
+def full_text(shown: Shown) -> str:
+    """The VEVENT of an appointment in a feed for whoever may see everything: who comes, and how to reach them."""
+    return render_event(_feed_event(shown), zone=None)
+
+
+def initials_text(shown: Shown) -> str:
+    """The same with initials instead of names, and without what else is known of the customers."""
+    event = _feed_event(shown)
+    names = ", ".join(_initials(person.name) for person in shown.people[:_MOST_NAMES])
+    return render_event(
+        replace(event, summary=_summary(names, shown), description=shown.appointment.service_name), zone=None
+    )
+
+
+def _feed_event(shown: Shown) -> Event:
+    a = shown.appointment
+    status = _STATUS.get(a.status, EventStatus.CONFIRMED)
+    names = ", ".join(person.name for person in shown.people[:_MOST_NAMES])
+    return Event(
+        uid=str(a.uid),
+        start=a.start,
+        end=a.end,
+        stamp=shown.changed_at,
+        created=shown.created_at,
+        summary=_summary(names, shown),
+        description="\n\n".join([_places_taken(a), *(_about(person) for person in shown.people)]).strip(),
+        location=", ".join(part for part in (a.location_name, shown.address) if part),
+        status=status,
+        sequence=a.sequence,
+        organizer=organizer_of(a.business, a.business_name, shown.business_email),
+        categories=(a.service_name,),
+        transparent=status is EventStatus.CANCELLED,
+    )
+
+
+def _summary(names: str, shown: Shown) -> str:
+    a = shown.appointment
+    if a.capacity > 1:
+        return f"{a.service_name} ({a.seats_taken}/{a.capacity})"
+    return f"{names}: {a.service_name}" if names else a.service_name
+
+
+def _places_taken(appointment: Appointment) -> str:
+    what = f"{appointment.service_name} with {appointment.provider_name}"
+    return f"{what}, {appointment.seats_taken} of {appointment.capacity}" if appointment.capacity > 1 else what
+
+
+def _about(person: Person) -> str:
+    answers = [f"{question}: {answer}" for question, answer in person.answers.items()]
+    return "\n".join([person.name, *(part for part in (person.email, person.phone) if part), *answers])
+
+
+def _initials(name: str) -> str:
+    return "".join(f"{word[0].upper()}." for word in name.split()[:3])

@@ -4,8 +4,6 @@ Owns calling the endpoints of businesses: signed as Standard Webhooks 1.0.0, and
 Leaves the body to `webhook_body`, where calls may go to `outbound`, and when to try again to `domain/backoff`.
 """
 
-import base64
-import secrets as random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -20,11 +18,6 @@ KEPT_CHARACTERS = 2_000
 
 _LARGEST_ANSWER = 4 * KEPT_CHARACTERS
 """What we need for that, in bytes. A receiver that says more has said its status already, and that counts."""
-
-
-def new_secret() -> str:
-    """A signing secret: `whsec_` and 32 random bytes in base64."""
-    return "whsec_" + base64.b64encode(random.token_bytes(32)).decode()
 
 
 class WebhookChannel:

@@ -44,7 +44,7 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
     notes = data_dir / "demo.json"
 
     async def seed(database_url: str) -> None:
-        write_notes(notes, base_url, await seed_demo(database_url, earlier_key(notes)))
+        write_notes(notes, base_url, await seed_demo(database_url, earlier_key(notes), earlier_feeds(notes)))
 
     stack = Stack(
         settings=settings,
@@ -81,6 +81,25 @@ def earlier_key(notes: Path) -> str | None:
     return key if isinstance(key, str) else None
 
 
+def earlier_feeds(notes: Path) -> dict[str, str]:
+    """The tokens of feeds of an earlier run, by provider, so that subscriptions go on."""
+    try:
+        providers = json.loads(notes.read_text(encoding="utf-8"))["providers"]
+        return {p["slug"]: p["feeds"]["appointments"].split("/")[-2] for p in providers}
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return {}
+
+
+def feed_addresses(base_url: str, token: str) -> dict[str, str]:
+    """Where a feed is read."""
+    base = f"{base_url}/feeds/{token}"
+    return {
+        "appointments": f"{base}/appointments.ics",
+        "freebusy": f"{base}/freebusy.ics",
+        "ifb": f"{base}/freebusy.ifb",
+    }
+
+
 def write_notes(notes: Path, base_url: str, facts: "DemoFacts") -> None:
     """Write demo.json: what a script needs to try everything."""
     from server.embedded.data_folder import write_private
@@ -90,7 +109,9 @@ def write_notes(notes: Path, base_url: str, facts: "DemoFacts") -> None:
         "business": facts.business,
         "api_key": facts.api_key,
         "services": facts.services,
-        "providers": [{"slug": slug, "feeds": {}} for slug in facts.providers],
+        "providers": [
+            {"slug": slug, "feeds": feed_addresses(base_url, token)} for slug, token in facts.providers.items()
+        ],
         "console": None,
     }
     write_private(notes, json.dumps(content, indent=2) + "\n")
@@ -100,6 +121,7 @@ def welcome(notes: Path) -> str:
     """Where to click, and what to type."""
     told = json.loads(notes.read_text(encoding="utf-8"))
     base_url, business, service = told["base_url"], told["business"], told["services"][0]
+    feed = told["providers"][0]["feeds"]["appointments"].replace("http://", "webcal://")
     return f"""
   Welcome! Your demo salon is open.
 
@@ -111,6 +133,10 @@ def welcome(notes: Path) -> str:
     curl '{base_url}/v1/businesses/{business}'
     curl '{base_url}/v1/businesses/{business}/availability?service={service}'
 
-  The API key and all names are in {notes}.
+  Subscribe to a provider's appointments in your calendar app:
+
+    {feed}
+
+  The API key, all names and all feeds are in {notes}.
   Ctrl-C stops everything; the same command continues where you left off.
 """

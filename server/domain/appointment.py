@@ -4,7 +4,7 @@ Owns an order, a hold and an appointment as values.
 Leaves the steps between an appointment's states to `lifecycle`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -44,6 +44,8 @@ class Order:
     hold: str | None = None
     """Token of a hold on this time."""
     actor: Actor = Actor.CUSTOMER
+    paid: bool = False
+    """What it costs has been paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,32 @@ class Place:
     """Of the location."""
     created_at: datetime
     changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is in an appointment."""
+
+    name: str
+    email: str
+    phone: str
+    answers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An appointment with everything that its calendar text says."""
+
+    appointment: Appointment
+    business_email: str
+    address: str
+    created_at: datetime
+    changed_at: datetime
+    service_id: int
+    location_id: int
+    people: Sequence[Person]
+    earlier: tuple[int, int] | None
+    """Provider and location of the text that there is, if any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ class Service:
     hours: tuple[WeeklyWindow, ...]
     phone_required: bool
     questions: tuple[Mapping[str, object], ...]
+    pays_online: bool = False
+    """Customers pay before they have an appointment."""
 
     @property
     def is_class(self) -> bool:

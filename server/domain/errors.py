@@ -6,8 +6,10 @@ Leaves the wording for HTTP to `web/problems`.
     BookingError
     ├── UnknownZone
     ├── NotFound
+    ├── Gone                  it was here, and its address was taken back
     ├── NotOffered            the start is not one that availability offers
     ├── DetailsMissing        the service wants to know more, or something else, of the customer
+    ├── PaymentRequired       the service is paid before it is booked
     ├── SlotTaken             it was, until somebody else took it
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
@@ -50,6 +52,11 @@ class NotFound(BookingError):
 
 
 @dataclass(eq=False)
+class Gone(BookingError):
+    """This address was replaced or taken back. Ask whoever gave it to you for a new one."""
+
+
+@dataclass(eq=False)
 class NotOffered(BookingError):
     """This time is not offered."""
 
@@ -63,6 +70,11 @@ class DetailsMissing(BookingError):
 
     details: Sequence[tuple[str, str]]
     """JSON pointers into the booking, each with a sentence."""
+
+
+@dataclass(eq=False)
+class PaymentRequired(BookingError):
+    """This is paid before it is booked: hold the time, then begin a payment."""
 
 
 @dataclass(eq=False)

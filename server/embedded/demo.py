@@ -5,6 +5,7 @@ Leaves its names and hours to `demo_data`.
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -23,10 +24,13 @@ from server.store import schema
 from server.store.booking import NewAttendee, find_class, insert_booking
 from server.store.businesses import add, business_id_of, has_key, let_the_past_take_place
 from server.store.engine import Database, Session
+from server.store.feeds import find_feed, insert_feed, renew_token
 from server.store.offers import OfferBook
+from server.store.outbox import close_facts, take_facts
 from server.tokens import new_api_key, new_salt, new_token, token_hash
 from server.usecases.book import new_appointment, new_uid
 from server.usecases.claiming import Choice
+from server.usecases.render_texts import render_changed
 
 _WEEK = timedelta(days=7)
 _BUSY = 0.4
@@ -40,35 +44,68 @@ class DemoFacts:
     business: str
     api_key: str
     services: list[str]
-    providers: list[str]
+    providers: dict[str, str]
+    """Slug, and the token of a feed of all their appointments."""
 
 
-async def seed_demo(database_url: str, api_key: str | None) -> DemoFacts:
+async def seed_demo(database_url: str, api_key: str | None, feeds: Mapping[str, str] | None = None) -> DemoFacts:
     """
     The demo business, made if it is not there yet; the same day makes the same business.
 
     Args:
         api_key: Of an earlier run; it is kept if it still opens the business, and replaced if not.
+        feeds: Tokens of an earlier run, by provider; likewise.
     """
     database = await Database.open(DatabaseSettings(url=database_url))
 
-    async def work(session: Session) -> str:
+    async def work(session: Session) -> tuple[str, dict[str, str]]:
         business_id = await business_id_of(session, demo_data.BUSINESS["slug"])
         if business_id is None:
             business_id = await _make_catalogue(session)
             await _make_bookings(session, business_id, datetime.now(UTC).date())
-        return await _key(session, business_id, api_key)
+            await _tell_nobody(session)
+        return await _key(session, business_id, api_key), await _feeds(session, business_id, feeds or {})
 
     try:
-        key = await database.transact(work)
+        key, tokens = await database.transact(work)
     finally:
         await database.close()
     return DemoFacts(
         business=demo_data.BUSINESS["slug"],
         api_key=key,
         services=[service["slug"] for service in demo_data.SERVICES],
-        providers=[provider["slug"] for provider in demo_data.PROVIDERS],
+        providers=tokens,
     )
+
+
+async def _tell_nobody(session: Session) -> None:
+    """What was booked before the demo opened is in the feeds, and is no reason for hundreds of mails."""
+    while facts := await take_facts(session, 500):
+        await render_changed(session, [(f.business_id, f.appointment_id) for f in facts if f.appointment_id])
+        await close_facts(session, facts)
+
+
+async def _feeds(session: Session, business_id: int, earlier: Mapping[str, str]) -> dict[str, str]:
+    """A feed per provider: the token of an earlier run if it still opens one, else a new one."""
+    tokens = {}
+    for provider in demo_data.PROVIDERS:
+        slug = provider["slug"]
+        token = earlier.get(slug, "")
+        found = await find_feed(session, token_hash(token)) if token else None
+        if found is None or found.is_over or found.business_id != business_id:
+            token = new_token()
+            feed = {
+                "uid": new_uid(),
+                "name": provider["name"],
+                "scope": "provider",
+                "privacy": "full",
+                "colour": "teal",
+            }
+            feed_id = await insert_feed(session, business_id, feed, slug)
+            assert feed_id is not None
+            await renew_token(session, business_id, feed_id, token_hash(token), token[-4:])
+        tokens[slug] = token
+    return tokens
 
 
 async def _key(session: Session, business_id: int, earlier: str | None) -> str:

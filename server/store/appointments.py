@@ -20,13 +20,13 @@ from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
 
-_COLUMNS = """
+APPOINTMENT_COLUMNS = """
 SELECT a.business_id, a.id, a.uid, a.status, a.starts_at, a.ends_at, a.timezone, a.sequence, a.version, a.capacity,
        a.seats_taken, a.price_minor, a.currency, a.provider_id,
        b.slug AS business, b.name AS business_name, s.slug AS service, s.name AS service_name,
        p.slug AS provider, p.name AS provider_name, l.slug AS location, l.name AS location_name,
        s.change_window_min, s.cancel_fee_minor"""
-_TABLES = """
+APPOINTMENT_TABLES = """
   FROM appointments a
   JOIN businesses b ON b.id = a.business_id
   JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
@@ -38,12 +38,12 @@ _ATTENDEE_COLUMNS = """,
 _JOIN_ATTENDEE = " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
 
 PLACE_COLUMNS = (
-    _COLUMNS
+    APPOINTMENT_COLUMNS
     + _ATTENDEE_COLUMNS
     + ", b.email AS business_email, l.address, a.created_at, a.updated_at, clock_timestamp() AS now"
 )
 """What `place_of` reads."""
-PLACE_TABLES = _TABLES + _JOIN_ATTENDEE
+PLACE_TABLES = APPOINTMENT_TABLES + _JOIN_ATTENDEE
 
 
 async def find_place(session: Session, token_hash: bytes) -> tuple[Place, ChangePolicy] | None:
@@ -58,7 +58,7 @@ async def find_place(session: Session, token_hash: bytes) -> tuple[Place, Change
 def place_of(row: Row) -> Place:
     """The place in a row of `PLACE_COLUMNS`."""
     return Place(
-        appointment=_appointment(row),
+        appointment=appointment_of(row),
         attendee=_attendee(row),
         business_email=row["business_email"],
         address=row["address"],
@@ -70,14 +70,17 @@ def place_of(row: Row) -> Place:
 async def find_appointment(session: Session, business_id: int, uid: UUID) -> tuple[Appointment, ChangePolicy] | None:
     """The appointment of this business with this UID. Sets the session's clock."""
     row = await session.first(
-        _COLUMNS + ", clock_timestamp() AS now" + _TABLES + " WHERE a.business_id = $1 AND a.uid = $2",
+        APPOINTMENT_COLUMNS
+        + ", clock_timestamp() AS now"
+        + APPOINTMENT_TABLES
+        + " WHERE a.business_id = $1 AND a.uid = $2",
         business_id,
         uid,
     )
     if row is None:
         return None
     session.now = row["now"]
-    return _appointment(row), _policy(row)
+    return appointment_of(row), _policy(row)
 
 
 async def attendees_of(session: Session, business_id: int, appointments: Sequence[int]) -> dict[int, list[Attendee]]:
@@ -273,7 +276,8 @@ async def claimed_resources(session: Session, appointment: Appointment) -> list[
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _appointment(row: Row) -> Appointment:
+def appointment_of(row: Row) -> Appointment:
+    """The appointment in a row of `APPOINTMENT_COLUMNS`."""
     return Appointment(
         business_id=row["business_id"],
         id=row["id"],

@@ -30,7 +30,7 @@ SELECT b.id AS business_id, b.currency, b.catalogue_version,
        coalesce(ps.buffer_before_min, s.buffer_before_min) AS buffer_before_min,
        coalesce(ps.buffer_after_min, s.buffer_after_min) AS buffer_after_min,
        coalesce(ps.price_minor, s.price_minor) AS price_minor,
-       s.slot_step_min, s.min_notice_min, s.horizon_days, s.capacity, s.approval, s.per_customer_limit,
+       s.slot_step_min, s.min_notice_min, s.horizon_days, s.capacity, s.approval, s.payment, s.per_customer_limit,
        s.change_window_min, s.cancel_fee_minor, s.phone_required, s.questions, s.reminders,
        p.id AS provider_id, p.slug AS provider_slug, p.name AS provider_name, p.resource_id, p.daily_cap,
        l.id AS location_id, l.slug AS location_slug, l.name AS location_name, l.timezone,
@@ -195,6 +195,7 @@ def _service(row: Row) -> Service:
         hours=_weekly(row["service_hours"]),
         phone_required=row["phone_required"],
         questions=tuple(row["questions"]),
+        pays_online=row["payment"] == "online" and row["price_minor"] > 0,
     )
 
 

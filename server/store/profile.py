@@ -18,7 +18,8 @@ SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency
        (SELECT coalesce(json_agg(json_build_object(
                    'slug', s.slug, 'name', s.name, 'description', s.description, 'duration_min', s.duration_min,
                    'price_minor', s.price_minor, 'currency', b.currency, 'capacity', s.capacity,
-                   'approval', s.approval, 'questions', s.questions, 'phone_required', s.phone_required,
+                   'approval', s.approval, 'payment', s.payment, 'questions', s.questions,
+                   'phone_required', s.phone_required,
                    'change_window_min', s.change_window_min, 'cancel_fee_minor', s.cancel_fee_minor,
                    'providers', (
                        SELECT coalesce(json_agg(p.slug ORDER BY p.id), '[]')

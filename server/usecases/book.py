@@ -14,7 +14,7 @@ import uuid_utils
 from server.domain.appointment import Appointment, Booked, Order
 from server.domain.catalogue import Offer
 from server.domain.details import missing_details
-from server.domain.errors import DetailsMissing, SlotTaken
+from server.domain.errors import DetailsMissing, PaymentRequired, SlotTaken
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor, Status, Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
@@ -28,6 +28,7 @@ from server.store.booking import (
 )
 from server.store.engine import Session
 from server.store.holds import Hold, find_hold, take_over
+from server.store.waitlist import mark_taken
 from server.tokens import new_salt, token_hash
 from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, seat_of, with_alternatives
 from server.usecases.core import Core
@@ -51,6 +52,7 @@ async def book(
     Raises:
         NotFound: Business, service, provider or location, or nobody offers it.
         DetailsMissing: The service wants to know something else of the customer.
+        PaymentRequired: It is paid first.
         NotOffered: Not a time at which it is offered.
         SlotTaken: Somebody was faster; with alternatives.
         LimitReached: The customer may not book more of this service.
@@ -89,6 +91,8 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
     offers = await offers_for(core, order.choice, anew=anew)
     if order.actor is Actor.CUSTOMER and (lacking := missing_details(offers[0].service, order.customer, order.answers)):
         raise DetailsMissing(lacking)
+    if order.actor is Actor.CUSTOMER and offers[0].service.pays_online and not order.paid:
+        raise PaymentRequired
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:
@@ -127,6 +131,8 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     order, hold = wish.order, wish.hold
     start = int(order.choice.start.timestamp())
     as_of = hold.created_at if hold is not None and await take_over(session, hold) else None
+    if hold is not None and as_of is not None:
+        await mark_taken(session, hold.business_id, hold.id)
     remaining = await _remaining(session, offers[0], order)
     choice = await choose(session, offers, start, customer_remaining=remaining, as_of=as_of)
     seat = await seat_of(session, choice, start)

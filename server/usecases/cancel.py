@@ -13,6 +13,8 @@ from server.domain.lifecycle import Status, Step, after
 from server.domain.policies import fee_for_cancelling
 from server.store.appointments import write_step
 from server.store.engine import Session
+from server.store.outbox import add_fact
+from server.store.payments import return_of_cancelled
 from server.usecases.changing import current
 from server.usecases.core import Core
 from server.usecases.once import Once, Replay
@@ -91,4 +93,13 @@ async def _cancel_one(
         fee_minor=fee,
     )
     once.check(remembered)
+    if not stays:
+        await _return_payment(session, appointment, fee)
     return result
+
+
+async def _return_payment(session: Session, appointment: Appointment, fee_minor: int) -> None:
+    """What was paid beforehand goes back, less the fee; the worker does it."""
+    paid = await return_of_cancelled(session, appointment.business_id, appointment.id, fee_minor)
+    if paid is not None:
+        await add_fact(session, appointment.business_id, Kind.PAYMENT_RETURNING, {"v": 1, "payment": str(paid)})

@@ -31,6 +31,7 @@ async def hold(
     *,
     actor: Actor = Actor.CUSTOMER,
     seconds: int | None = None,
+    token: str | None = None,
     also: Callable[[Session, Held], Awaitable[None]] | None = None,
 ) -> Held | Replay:
     """
@@ -38,12 +39,13 @@ async def hold(
 
     Args:
         seconds: How long; as the settings say if None.
+        token: What opens it, where that must be known beforehand.
         also: What else becomes true in the same transaction, given the hold.
 
     Raises:
         NotFound, NotOffered, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
     """
-    wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, also)
+    wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, token or new_token(), also)
     return await with_current_offers(lambda anew: _hold_any(core, wish, anew=anew))
 
 
@@ -55,6 +57,7 @@ class _Wish:
     once: Once[Held]
     actor: Actor
     seconds: int
+    token: str
     also: Callable[[Session, Held], Awaitable[None]] | None
 
 
@@ -89,7 +92,7 @@ async def _hold_one(core: Core, session: Session, offers: list[Offer], start: in
     seat = await seat_of(session, chosen, start)
     if seat is not None:
         new = new_appointment(chosen, start, uid=seat.uid, status=seat.status)
-    token = new_token()
+    token = wish.token
     expires_at = session.now + timedelta(seconds=wish.seconds)
     held = Held(
         token=token,

@@ -5,10 +5,12 @@ Leaves making these things to `app`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
+from server.payments.protocol import PaymentMethod
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
@@ -38,6 +40,7 @@ LINK = web.AppKey("redis link", RedisLink)
 LISTENERS = web.AppKey("listeners", Listeners)
 LIMITS = web.AppKey("rate limits", RateLimits)
 TALLY = web.AppKey("tally", Tally)
+METHODS = web.AppKey("ways to pay", Mapping[str, PaymentMethod])
 STREAMS = web.AppKey("open streams", OpenStreams)
 
 CALLER = web.RequestKey("caller", Caller)

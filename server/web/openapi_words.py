@@ -28,6 +28,10 @@ TAGS: Mapping[str, str] = {
     "Services": "What can be booked, by whom, and what it needs.",
     "Hours": "Weekly hours, exceptions, time off. An end that is not after its start is of the next day.",
     "Access": "API keys, and who changed what.",
+    "Feeds": "Secret addresses that calendar apps subscribe to, and making and taking them back.",
+    "Payments": "Paying for a held time before it is booked.",
+    "Waitlist": "Waiting for a time to become free, and taking the one that is offered.",
+    "Webhooks": "Endpoints of yours that are called when something happens, and what was sent to whom.",
     "Inbound": "Calls from services outside; each is signed by whoever makes it.",
     "Operation": "For whoever runs this server.",
 }
@@ -45,6 +49,7 @@ PATH_PARAMETERS: Mapping[str, dict[str, Any]] = {
     "slug": {"description": "Its slug.", "schema": {"type": "string"}},
     "id": {"description": "Its id.", "schema": {"type": "string"}},
     "hold": {"description": "The token that the hold was answered with.", "schema": {"type": "string"}},
+    "token": {"description": "The secret in the address.", "schema": {"type": "string"}},
     "manage_token": {"description": "The token that the booking was answered with.", "schema": {"type": "string"}},
 }
 

@@ -45,7 +45,9 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.DetailsMissing: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
+    errors.Gone: ProblemKind(410, "gone", "No longer here"),
     errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
+    errors.PaymentRequired: ProblemKind(402, "payment-required", "This is paid beforehand"),
     errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
     errors.PolicyClosed: ProblemKind(409, "policy-window-closed", "It is too late to change this online"),
     errors.IllegalTransition: ProblemKind(409, "illegal-transition", "Not possible in this state"),
@@ -60,6 +62,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
 OF_STATUS = {
     400: ProblemKind(400, "bad-request", "Bad request"),
     401: ProblemKind(401, "unauthenticated", "The signature is missing or wrong"),
+    403: ProblemKind(403, "forbidden", "The signature is missing or wrong"),
     404: ProblemKind(404, "not-found", "Not found"),
     405: ProblemKind(405, "method-not-allowed", "Method not allowed"),
     408: ProblemKind(408, "too-slow", "The request took too long to arrive"),

@@ -10,18 +10,26 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.lifecycle import Step
-from server.web import health, inbound_mail, stream
+from server.web import health, inbound_mail, inbound_sms, stream
 from server.web.access import Who
 from server.web.api import appointments, availability, decisions, holds, places
 from server.web.api.api_keys import api_key_routes
 from server.web.api.business import business_routes
 from server.web.api.catalogue import catalogue_routes
+from server.web.api.deliveries import delivery_routes
+from server.web.api.feeds import feed_management_routes
 from server.web.api.managed_appointments import appointment_routes
+from server.web.api.payments import payment_routes
+from server.web.api.waitlist import waitlist_routes
+from server.web.api.webhooks import webhook_routes
 from server.web.cors import preflight
+from server.web.feeds import feed_routes
 from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
 from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.problem_page import get_problem
+from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
+from server.web.pages.waitlist import get_waitlist_page, post_waitlist_page
 from server.web.route import Route, as_handler
 from server.web.shapes.appointments import (
     AppointmentAnswer,
@@ -94,6 +102,22 @@ ROUTES: Sequence[Route] = (
     *catalogue_routes(BUSINESS),
     *appointment_routes(BUSINESS),
     *api_key_routes(BUSINESS),
+    *waitlist_routes(BUSINESS),
+    *payment_routes(BUSINESS),
+    *webhook_routes(BUSINESS),
+    *delivery_routes(BUSINESS),
+    *feed_management_routes(BUSINESS, PLACE),
+    *feed_routes(),
+    Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
+          "Waitlist", "The page behind the link of an offer", answers={200: None}, media_type="text/html"),
+    Route("POST", "/waitlist/{token}", Who.TOKEN, post_waitlist_page,
+          "Waitlist", "Its button", answers={303: None}, media_type="text/html"),
+    Route("GET", "/v1/unsubscribe/{token}", Who.TOKEN, get_unsubscribe,
+          "Inbound", "Asks whether to stop reminders", answers={200: None}, media_type="text/html"),
+    Route("POST", "/v1/unsubscribe/{token}", Who.TOKEN, post_unsubscribe,
+          "Inbound", "Stops reminders (RFC 8058)", answers={200: None}, media_type="text/html"),
+    Route("POST", "/v1/inbound/sms/{id}", Who.PUBLIC, inbound_sms.receive_sms_status,
+          "Inbound", "What became of a text message (Twilio)", answers={204: None}),
     Route("POST", "/v1/inbound/mail", Who.PUBLIC, inbound_mail.receive_inbound_mail,
           "Inbound", "Hand over a mail that answers an invitation", answers={204: None}),
     Route("GET", "/v1/openapi.json", Who.PUBLIC, get_openapi,

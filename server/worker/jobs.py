@@ -1,26 +1,57 @@
 """
-Owns the functions that arq calls.
+Owns tidying up: what time has made void, and what somebody has waited for in vain.
 
-Leaves what they do to the use-cases.
+Leaves what that means to the use-cases.
 """
 
+import asyncio
 import logging
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from server.domain.errors import Unavailable
+from server.payments.protocol import PaymentMethod
 from server.usecases.core import Core
+from server.usecases.payments import settle_stale
 from server.usecases.sweep import sweep
+from server.usecases.waitlist import lapse_offers
 
 log = logging.getLogger(__name__)
 
+_OVERDUE_S = 90.0
+
+
+class Tidying:
+    """Tidies up every minute: when arq's clock says so, or by itself when it was not heard of for too long."""
+
+    def __init__(self, core: Core, methods: Mapping[str, PaymentMethod]) -> None:
+        self._core = core
+        self._methods = methods
+        self._last = 0.0
+
+    async def tidy(self) -> None:
+        """What could not be done now is done the next time."""
+        self._last = time.monotonic()
+        try:
+            swept = await sweep(self._core)
+            await lapse_offers(self._core)
+            await settle_stale(self._core, self._methods)
+        except Unavailable as error:
+            log.warning("%s is away; tidying up again in a minute", error.what)
+            return
+        if swept.holds or swept.rows:
+            log.info("ended %d expired holds, forgot %d old rows", swept.holds, swept.rows)
+
+    async def keep_tidy(self) -> NoReturn:
+        """Until cancelled, where nobody else asks for it: while Redis is away, arq's clock stands still."""
+        while True:
+            await asyncio.sleep(_OVERDUE_S / 3)
+            if time.monotonic() - self._last > _OVERDUE_S:
+                await self.tidy()
+
 
 async def sweep_job(ctx: dict[str, Any]) -> None:
-    """Tidies up; what could not be done now is done the next time."""
-    core: Core = ctx["core"]
-    try:
-        swept = await sweep(core)
-    except Unavailable:
-        log.warning("the database is away; sweeping again in a minute")
-        return
-    if swept.holds or swept.rows:
-        log.info("ended %d expired holds, forgot %d old rows", swept.holds, swept.rows)
+    """A minute has passed."""
+    tidying: Tidying = ctx["tidying"]
+    await tidying.tidy()

@@ -1,7 +1,7 @@
 """
-Owns the worker process: its jobs, its sign of life, and coming back after Redis was away.
+Owns the worker process: its parts, its sign of life, and coming back after Redis was away.
 
-Leaves what the jobs do to the use-cases.
+Leaves what is done to the pump and the jobs.
 """
 
 import asyncio
@@ -11,14 +11,15 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from arq import cron
-from arq.connections import RedisSettings
+from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
+from server.payments import open_methods
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
 from server.redis.heartbeats import beat
@@ -28,12 +29,17 @@ from server.store.engine import Database
 from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.core import Core
-from server.worker.jobs import sweep_job
+from server.worker.inbound_mail import listening
+from server.worker.jobs import Tidying, sweep_job
+from server.worker.pump import Pump
+from server.worker.senders import open_lanes
+from server.worker.timers import keep_setting_timers, remind_job
 
 log = logging.getLogger(__name__)
 
 _BEAT_S = 10
-_COME_BACK_S = 2.0
+_COME_BACK_S = 1.0
+_TIMER_LOOK_S = 0.2
 
 
 def run_worker(settings: Settings) -> None:
@@ -46,27 +52,45 @@ async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with _core(settings) as (core, link):
-        tasks = [asyncio.create_task(_beat(link)), asyncio.create_task(_work(settings, core))]
+    async with working(settings):
         await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
-async def _core(settings: Settings) -> AsyncIterator[tuple[Core, RedisLink]]:
+async def working(settings: Settings) -> AsyncIterator[Pump]:
+    """A worker at work; afterwards what it had begun is finished, or handed back by its lease."""
+    async with contextlib.AsyncExitStack() as stack:
+        core, link, listeners = await stack.enter_async_context(_core(settings))
+        pump = Pump(core, await stack.enter_async_context(open_lanes(settings, core)), settings.worker)
+        listeners.heard = lambda _: pump.wake()
+        if settings.inbound.port is not None:
+            await stack.enter_async_context(listening(settings.inbound, core, settings.mail.reply_domain))
+        tidying = Tidying(core, open_methods(settings.payment))
+        context = {"pump": pump, "tidying": tidying}
+        parts = [pump.run(), listeners.run(), tidying.keep_tidy(), _beat(link), _jobs(settings, core, context)]
+        tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            yield pump
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _core(settings: Settings) -> AsyncIterator[tuple[Core, RedisLink, Listeners]]:
     database = await Database.open(settings.database)
     link = RedisLink(settings.redis)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
+    listeners = Listeners(settings.redis.url)
     try:
-        yield Core(database, OfferBook(), vault, Changes(link, Listeners(None)), settings.booking), link
+        yield Core(database, OfferBook(), vault, Changes(link, Listeners(None)), settings.booking), link, listeners
     finally:
         await database.close()
         await link.close()
 
 
-async def _beat(link: RedisLink) -> None:
+async def _beat(link: RedisLink) -> NoReturn:
     """A sign of life every few seconds; one that does not get through is not worth stopping for."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     while True:
@@ -74,30 +98,50 @@ async def _beat(link: RedisLink) -> None:
         await asyncio.sleep(_BEAT_S)
 
 
-async def _work(settings: Settings, core: Core) -> None:
-    """arq's worker ends when Redis goes away; a new one takes its place until Redis is back."""
+async def _jobs(settings: Settings, core: Core, context: dict[str, Any]) -> NoReturn:
+    """arq's worker ends when Redis goes away; a new one takes its place until Redis is back. The pump goes on."""
+    where = RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0")
+    where.conn_retries = 0
     while True:
-        worker = _arq_worker(settings, core)
         try:
-            await worker.async_run()
+            redis = await create_pool(where, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
+            await _check_eviction(redis)
+            await _work(settings, core, context, redis)
         except (RedisError, OSError) as error:
             log.warning("Redis is away (%s); trying again", type(error).__name__)
-        finally:
-            with contextlib.suppress(RedisError, OSError):
-                await worker.close()
         await asyncio.sleep(_COME_BACK_S)
 
 
-def _arq_worker(settings: Settings, core: Core) -> Worker:
+async def _check_eviction(redis: ArqRedis) -> None:
+    """A Redis that evicts would forget timers when it is full; nothing is lost by that, but messages leave later."""
+    policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        log.warning("Redis evicts (%s): set maxmemory-policy noeviction, or messages may leave late", policy)
+
+
+async def _work(settings: Settings, core: Core, context: dict[str, Any], redis: ArqRedis) -> None:
+    worker = _arq_worker(redis, context)
+    timers = asyncio.create_task(keep_setting_timers(core, redis, settings.worker))
+    try:
+        await worker.async_run()
+    finally:
+        timers.cancel()
+        with contextlib.suppress(RedisError, OSError):
+            await worker.close()
+
+
+def _arq_worker(redis: ArqRedis, context: dict[str, Any]) -> Worker:
     options: dict[str, Any] = {
-        "functions": [sweep_job],
+        "functions": [sweep_job, remind_job],
         # Every minute, and at once after a start: missed ticks are not made up for, so the job catches up by itself.
         "cron_jobs": [cron(sweep_job, second=0, run_at_startup=True, unique=True, keep_result=0)],
-        "redis_settings": RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
-        "ctx": {"core": core},
+        "redis_pool": redis,
+        "ctx": context,
         "handle_signals": False,
         "keep_result": 0,
         "job_timeout": 50,
+        "poll_delay": _TIMER_LOOK_S,
+        # JSON: whoever can write to Redis must not be able to make a worker run code, as pickle would let them.
         "job_serializer": orjson.dumps,
         "job_deserializer": orjson.loads,
     }

@@ -17,18 +17,19 @@ import pytest
 from aiohttp import web
 
 from server.channels.outcome import Outcome, Verdict
-from server.channels.webhook import WebhookChannel, new_secret, sign
+from server.channels.webhook import WebhookChannel, sign
 from server.channels.webhook_body import webhook_body
 from server.domain.backoff import MOST_ATTEMPTS
 from server.domain.events import Fact, Kind
 from server.outbound import Outbound
 from server.settings import WebhookSettings
+from server.tokens import new_webhook_secret
 from tests.peers.canary import canary, raw_server
 from tests.peers.webhook_receiver import Receiver, http_server, says, webhook_receiver
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 SETTINGS = WebhookSettings(timeout_s=0.5, allowed_networks=LOOPBACK)
-SECRET = new_secret()
+SECRET = new_webhook_secret()
 FACT = Fact(
     kind=Kind.RESCHEDULED,
     appointment="apt_1@example.com",
@@ -121,15 +122,15 @@ def test_H79_the_signature_is_that_of_the_specification() -> None:
 
 
 def test_a_new_secret_is_32_random_bytes() -> None:
-    prefix, _, encoded = new_secret().partition("_")
+    prefix, _, encoded = new_webhook_secret().partition("_")
 
     assert prefix == "whsec"
     assert len(base64.b64decode(encoded, validate=True)) == 32
-    assert new_secret() != new_secret()
+    assert new_webhook_secret() != new_webhook_secret()
 
 
 async def test_H80_during_a_rotation_who_knows_either_secret_believes_us(channel: WebhookChannel) -> None:
-    old, new, foreign = new_secret(), new_secret(), new_secret()
+    old, new, foreign = new_webhook_secret(), new_webhook_secret(), new_webhook_secret()
     verdicts = []
     for known in (old, new, foreign):
         async with webhook_receiver(known) as receiver:

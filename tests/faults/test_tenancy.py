@@ -31,6 +31,9 @@ TABLES = (
 COUNTED = {"api_keys": "to_jsonb(t) - 'last_used_at'"}
 
 
+WITH_UID = {"appointments", "feeds", "webhook_endpoints", "deliveries", "payments", "waitlist_entries"}
+
+
 def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
 
@@ -83,11 +86,13 @@ async def paths_to(world: World, route: Route) -> list[str]:
     tables = {
         "hours": "working_hours",
         "time-off": "busy_blocks",
+        "webhooks": "webhook_endpoints",
+        "waitlist": "waitlist_entries",
     }
     keys: list[str] = ["1", "nobody"]
     if "{slug}" in route.path or "{id}" in route.path:
         table = tables.get(collection, collection.replace("-", "_"))
-        column = "slug" if "{slug}" in route.path else "uid" if table == "appointments" else "id"
+        column = "slug" if "{slug}" in route.path else "uid" if table in WITH_UID else "id"
         rows = await world.sql(f"SELECT {column} FROM {table} WHERE business_id = $1 LIMIT 1", world.business_id)
         keys += [str(row[0]) for row in rows]
     path = route.path.replace("{business}", world.slug)
@@ -218,7 +223,7 @@ def test_j96_every_route_says_who_may_call_it() -> None:
     for route in ROUTES:
         assert isinstance(route.who, Who), name_of(route)
         if route.method != "GET" and "{business}" in route.path and route.who is Who.PUBLIC:
-            assert route.path.endswith(("/holds", "/appointments", "/waitlist")), name_of(route)
+            assert route.path.endswith(("/holds", "/appointments", "/waitlist", "/payments")), name_of(route)
 
 
 def test_j96_nothing_is_served_that_is_not_in_the_table(settings: Settings) -> None:

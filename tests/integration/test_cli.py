@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from server.cli.demo import earlier_key, write_notes
+from server.cli.demo import earlier_feeds, earlier_key, write_notes
 from server.cli.main import COMMANDS, main
 from server.embedded.data_folder import locked
 from tests.services import RedisServer
@@ -195,6 +195,7 @@ def test_the_notes_of_the_demo_are_private_and_keep_the_key(tmp_path: Path) -> N
     write_notes(notes, "http://127.0.0.1:8080", _Facts())
 
     assert earlier_key(notes) == "bk_key"
+    assert earlier_feeds(notes) == {"ana": "token-of-ana"}
     assert notes.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [notes]
 
@@ -203,7 +204,7 @@ class _Facts:
     business = "demo"
     api_key = "bk_key"
     services = ("cut",)
-    providers = ("ana", "ben")
+    providers = {"ana": "token-of-ana"}  # noqa: RUF012
 
 
 class _Content(http.server.BaseHTTPRequestHandler):

@@ -104,7 +104,7 @@ async def test_the_demo_business_is_the_same_however_often_it_is_seeded(own_data
     first = await seed_demo(own_database_url, None)
     async with standalone(own_database_url) as session:
         before = await session.value("SELECT count(*) FROM appointments")
-    second = await seed_demo(own_database_url, first.api_key)
+    second = await seed_demo(own_database_url, first.api_key, first.providers)
 
     async with standalone(own_database_url) as session:
         facts = await session.first(

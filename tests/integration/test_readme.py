@@ -1,7 +1,6 @@
 """The README's walk-through, run as it stands against the demo business."""
 
 import asyncio
-import json
 import re
 import shutil
 from collections.abc import Awaitable, Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from server.app import build_app
+from server.cli.demo import write_notes
 from server.embedded.demo import seed_demo
 from tests.world import settings_for
 
@@ -22,8 +22,8 @@ async def test_a_booking_made_with_nothing_but_the_readme_and_curl_works_first_t
     assert shutil.which("curl"), "the walk-through is about curl"
     facts = await seed_demo(own_database_url, None)
     (tmp_path / ".data").mkdir()
-    (tmp_path / ".data" / "demo.json").write_text(json.dumps({"api_key": facts.api_key}))
     server = await aiohttp_server(build_app(settings_for(own_database_url, redis_url)))
+    write_notes(tmp_path / ".data" / "demo.json", f"http://127.0.0.1:{server.port}", facts)
     steps = STEPS.findall(README.read_text(encoding="utf-8"))
     script = "\n".join(steps).replace("http://127.0.0.1:8080", f"http://127.0.0.1:{server.port}")
 
@@ -37,7 +37,7 @@ async def test_a_booking_made_with_nothing_but_the_readme_and_curl_works_first_t
 
     said = out.decode()
     assert (shell.returncode, err) == (0, b""), said
-    assert len(steps) == 4
+    assert len(steps) == 5
     for expected in (
         '"timezone":"Asia/Tokyo"',
         '"status":"confirmed"',
@@ -46,5 +46,8 @@ async def test_a_booking_made_with_nothing_but_the_readme_and_curl_works_first_t
         '"sequence":1',
         '"status":"cancelled"',
         '"rule":"hours"',
+        "SUMMARY:",
+        "\n304\n",
+        "webcal://",
     ):
         assert expected in said, expected

@@ -30,12 +30,15 @@ appointment_texts = Table(
     Column("business_id", BigInteger, nullable=False),
     Column("appointment_id", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("provider_id", BigInteger, nullable=False),
+    Column("location_id", BigInteger, nullable=False),
     Column("full_text", Text, nullable=False),
     Column("initials_text", Text, nullable=False),
     PrimaryKeyConstraint("business_id", "appointment_id"),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
 )
-"""The VEVENT of an appointment's *version*, rendered once: a feed is a join and not a rendering."""
+"""The VEVENT of an appointment's *version*, rendered once: a feed is a join and not a rendering. Provider and location
+are those of the text: who lost an appointment must hear of it, too."""
 
 feed_versions = Table(
     "feed_versions",

@@ -67,6 +67,7 @@ payments = tenant_table(
     Column("method", String(16), nullable=False),
     Column("status", String(16), nullable=False),
     Column("amount_minor", Integer, nullable=False),
+    Column("return_minor", Integer),
     Column("currency", String(3), nullable=False),
     Column("remote_id", String(200)),
     Column("order_sealed", LargeBinary, nullable=False),

@@ -35,6 +35,14 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "There is nothing at this address, or it belongs to somebody else; the two look the same on purpose.",
         "Check the slug, id or token. what names the part that was not found.",
     ),
+    "payment-required": (
+        "The service is paid before it is booked.",
+        "Hold the time, then POST to the business's payments; the appointment is made when the payment has arrived.",
+    ),
+    "gone": (
+        "The address of a feed was replaced by a new one, or taken back.",
+        "Remove the subscription, and ask whoever gave you the address for the new one.",
+    ),
     "slot-not-offered": (
         "This start is not one that availability offers: outside the hours, too soon, too far ahead, or off the grid.",
         "Ask for availability and take a start from there. reasons says which rules refused.",

@@ -138,6 +138,7 @@ class PublicService(Shape):
     currency: str
     capacity: int
     approval: Literal["automatic", "manual"]
+    payment: Literal["on_site", "online"]
     questions: list[Question]
     phone_required: bool
     change_window_min: int

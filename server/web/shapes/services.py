@@ -66,6 +66,8 @@ class ServiceDraft(Draft):
     capacity: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """Customers who share one appointment: more than one makes it a class."""
     approval: Literal["automatic", "manual"] = "automatic"
+    payment: Literal["on_site", "online"] = "on_site"
+    """`online`: whoever books pays the price first."""
     per_customer_limit: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
     """Upcoming appointments that one customer may have."""
     change_window_min: Window = 1440
@@ -82,6 +84,8 @@ class ServiceDraft(Draft):
     def _whole(self) -> Self:
         if self.approval == "manual" and self.capacity > 1:
             raise ValueError("a service for several customers at once cannot ask for approval")
+        if self.payment == "online" and self.capacity > 1:
+            raise ValueError("a service for several customers at once cannot be paid online")
         if len({question.key for question in self.questions}) < len(self.questions):
             raise ValueError("two questions have the same key")
         if len({tuple(reminder) for reminder in self.reminders}) < len(self.reminders):

@@ -1,0 +1,257 @@
+"""
+Owns what is said: for each message and reader a subject, a headline, a sentence and the facts below it.
+
+Leaves languages, dates and money to `translations`, and how it looks to the templates.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from server.channels.translations import Voice
+
+SMS_CHARACTERS = 300
+_ACCENT = "#24577a"
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("server", "templates/mail"),
+    autoescape=select_autoescape(("html",)),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class MessageKind(StrEnum):
+    """What is said."""
+
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    RESCHEDULED = "rescheduled"
+    CANCELLED = "cancelled"
+    REMINDER = "reminder"
+    WAITLIST_OFFER = "waitlist_offer"
+    COUNTER_DECLINED = "counter_declined"
+    PAYMENT_RETURNED = "payment_returned"
+
+
+class Recipient(StrEnum):
+    """To whom."""
+
+    CUSTOMER = "customer"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFacts:
+    """Everything that a message may mention; moments aware UTC, money in the currency's smallest unit."""
+
+    business_name: str
+    business_email: str = ""
+    business_phone: str = ""
+    business_url: str = ""
+    service: str
+    provider: str
+    location: str
+    address: str = ""
+    customer_name: str
+    start: datetime
+    end: datetime
+    previous_start: datetime | None = None
+    location_zone: str
+    price_minor: int = 0
+    currency: str = "EUR"
+    fee_minor: int = 0
+    manage_url: str = ""
+    book_url: str = ""
+    reason: str = ""
+    expires_at: datetime | None = None
+    unsubscribe_url: str | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    accent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail's subject and its two bodies."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class _Words(NamedTuple):
+    subject: str
+    headline: str
+    sentence: str = ""
+    button: str = ""
+
+
+_MANAGE, _AGAIN = "Change or cancel", "Book another time"
+_TO_CUSTOMER: Mapping[MessageKind, _Words] = {
+    MessageKind.REQUESTED: _Words(
+        "Requested: {service}, {when}",
+        "We have your request",
+        "{business} will answer soon. Until then the time is kept for you.",
+        _MANAGE,
+    ),
+    MessageKind.CONFIRMED: _Words(
+        "Confirmed: {service}, {when}", "Your appointment is confirmed", "We look forward to seeing you.", _MANAGE
+    ),
+    MessageKind.APPROVED: _Words(
+        "Confirmed: {service}, {when}",
+        "Your appointment is confirmed",
+        "{business} has confirmed your request.",
+        _MANAGE,
+    ),
+    MessageKind.DECLINED: _Words(
+        "Not possible: {service}, {when}",
+        "Your request could not be confirmed",
+        "Please choose another time.",
+        _AGAIN,
+    ),
+    MessageKind.RESCHEDULED: _Words(
+        "New time: {service}, {when}",
+        "Your appointment has a new time",
+        "The invitation in this mail replaces the earlier one.",
+        _MANAGE,
+    ),
+    MessageKind.CANCELLED: _Words(
+        "Cancelled: {service}, {when}",
+        "Your appointment is cancelled",
+        "This mail also removes it from your calendar.",
+        _AGAIN,
+    ),
+    MessageKind.REMINDER: _Words(
+        "Reminder: {service}, {when}",
+        "Your appointment is coming up",
+        "If you cannot come, please tell us in time.",
+        _MANAGE,
+    ),
+    MessageKind.WAITLIST_OFFER: _Words(
+        "A time is free: {service}, {when}",
+        "A time has become free for you",
+        "It is kept for you until {expires}.",
+        "Take this time",
+    ),
+    MessageKind.COUNTER_DECLINED: _Words(
+        "The time stays: {service}, {when}",
+        "The time you proposed is not possible",
+        "Your appointment stays as it is.",
+        _MANAGE,
+    ),
+    MessageKind.PAYMENT_RETURNED: _Words(
+        "Your money comes back: {service}",
+        "Your payment is on its way back",
+        "The time was gone before your payment arrived, so you get all of it back.",
+        _AGAIN,
+    ),
+}
+_TO_PROVIDER: Mapping[MessageKind, _Words] = {
+    MessageKind.REQUESTED: _Words("New request: {customer}, {when}", "A request is waiting for your answer"),
+    MessageKind.CONFIRMED: _Words("New booking: {customer}, {when}", "A new booking"),
+    MessageKind.RESCHEDULED: _Words("Moved: {customer}, {when}", "An appointment has moved"),
+    MessageKind.CANCELLED: _Words("Cancelled: {customer}, {when}", "An appointment was cancelled"),
+    MessageKind.REMINDER: _Words("Reminder: {customer}, {when}", "Your next appointment"),
+}
+
+
+def render_letter(
+    kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo
+) -> Letter:
+    """
+    The mail about *facts*.
+
+    Args:
+        locale: BCP 47 or POSIX (`de-AT`, `pt_BR`); what we do not know is English.
+        zone: Of the reader: all times are in it. Where the clocks at the location differ, they stand beside it.
+    """
+    voice = Voice(locale, zone)
+    words = (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
+    places = _places(facts, voice)
+    values = {
+        "language": voice.language,
+        "direction": voice.direction,
+        "subject": voice.say(words.subject, **places),
+        "headline": voice.say(words.headline, **places),
+        "sentence": voice.say(words.sentence, **places) if words.sentence else "",
+        "rows": list(_rows(kind, recipient, facts, voice)),
+        "button": voice.say(words.button) if words.button else "",
+        "link": facts.book_url if words.button == _AGAIN else facts.manage_url,
+        "business": unlinked(facts.business_name),
+        "contact": [part for part in (facts.business_phone, facts.business_email, facts.business_url) if part],
+        "why": voice.say("You get this mail because of an appointment with {business}.", **places),
+        "stop": voice.say("No more reminders"),
+        "stop_link": facts.unsubscribe_url or "",
+        "accent": facts.accent if _COLOUR.fullmatch(facts.accent) else _ACCENT,
+    }
+    return Letter(
+        subject=str(values["subject"]),
+        text=_TEMPLATES.get_template("letter.txt").render(**values),
+        html=_TEMPLATES.get_template("letter.html").render(**values),
+    )
+
+
+def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> str:
+    """A text message: at most `SMS_CHARACTERS`, the link whole or not at all."""
+    voice = Voice(locale, zone)
+    link = facts.manage_url if recipient is Recipient.CUSTOMER else ""
+    words = (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
+    said = f"{unlinked(facts.business_name)}: {voice.say(words.subject, **_places(facts, voice))}"
+    room = SMS_CHARACTERS - len(link) - 1
+    return f"{said[:room]} {link}".strip()
+
+
+def unlinked(text: str) -> str:
+    """
+    What somebody typed, on one line and without anything that a mail program would make a link of.
+
+    A name must not become an advertisement in mails that go to third parties.
+    """
+    line = " ".join(text.split())
+    return re.sub(r"(?<=\w)([.:@])(?=[\w/])", "\\1\u200c", line)
+
+
+def _places(facts: MessageFacts, voice: Voice) -> dict[str, str]:
+    return {
+        "service": unlinked(facts.service),
+        "business": unlinked(facts.business_name),
+        "customer": unlinked(facts.customer_name),
+        "when": voice.brief(facts.start),
+        "expires": voice.time(facts.expires_at) if facts.expires_at else "",
+    }
+
+
+def _rows(kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
+    """Label and value of each line below the headline."""
+    yield voice.say("When"), voice.span(facts.start, facts.end)
+    there = Voice(voice.language, ZoneInfo(facts.location_zone))
+    if there.brief(facts.start) != voice.brief(facts.start):
+        yield voice.say("There"), f"{there.span(facts.start, facts.end)} ({there.zone_name(facts.start)})"
+    if facts.previous_start is not None and kind is MessageKind.RESCHEDULED:
+        yield voice.say("Before"), f"{voice.day(facts.previous_start)}, {voice.time(facts.previous_start)}"
+    yield voice.say("What"), unlinked(facts.service)
+    if recipient is Recipient.PROVIDER:
+        yield voice.say("Customer"), unlinked(facts.customer_name)
+    elif facts.provider:
+        yield voice.say("With"), unlinked(facts.provider)
+    where = ", ".join(part for part in (facts.location, facts.address) if part)
+    if where:
+        yield voice.say("Where"), unlinked(where)
+    if facts.price_minor and kind is not MessageKind.CANCELLED:
+        yield voice.say("Price"), voice.money(facts.price_minor, facts.currency)
+    if facts.fee_minor and kind is MessageKind.CANCELLED:
+        yield voice.say("Fee"), voice.money(facts.fee_minor, facts.currency)
+    if facts.reason:
+        yield voice.say("Reason"), unlinked(facts.reason)
+    for question, answer in facts.answers.items():
+        yield unlinked(question), unlinked(answer)

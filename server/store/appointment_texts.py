@@ -1,0 +1,122 @@
+"""
+Owns the calendar texts of appointments: which are out of date, keeping new ones, and counting what changed for whom.
+
+Leaves rendering to `usecases/render_texts`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.domain.appointment import Person, Shown
+from server.store.appointments import APPOINTMENT_COLUMNS, APPOINTMENT_TABLES, appointment_of
+from server.store.engine import Session
+
+
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """What is kept of one appointment."""
+
+    shown: Shown
+    full: str
+    initials: str
+
+
+_STALE = (
+    APPOINTMENT_COLUMNS
+    + """, a.service_id, a.location_id, b.email AS business_email, l.address, a.created_at, a.updated_at,
+       x.provider_id AS text_provider, x.location_id AS text_location,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(t.name, t.email, t.phone, t.answers) ORDER BY t.id), '[]')
+          FROM attendees t
+         WHERE t.business_id = a.business_id AND t.appointment_id = a.id
+           AND (t.cancelled_at IS NULL OR a.status IN ('cancelled', 'declined'))) AS people"""
+    + APPOINTMENT_TABLES
+    + """
+  JOIN unnest($1::bigint[], $2::bigint[]) changed (business_id, id)
+    ON changed.business_id = a.business_id AND changed.id = a.id
+  LEFT JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
+ WHERE a.status <> 'held' AND ($3 OR x.version IS NULL OR x.version < a.version)
+"""
+)
+
+
+async def stale_texts(
+    session: Session, appointments: Sequence[tuple[int, int]], *, even_if_current: bool = False
+) -> list[Shown]:
+    """Those of *appointments*, `(business id, id)`, whose text is older than they are, or all of them."""
+    rows = await session.fetch(
+        _STALE, [key[0] for key in appointments], [key[1] for key in appointments], even_if_current
+    )
+    return [
+        Shown(
+            appointment=appointment_of(row),
+            business_email=row["business_email"],
+            address=row["address"],
+            created_at=row["created_at"],
+            changed_at=row["updated_at"],
+            service_id=row["service_id"],
+            location_id=row["location_id"],
+            people=[Person(*person) for person in row["people"]],
+            earlier=(row["text_provider"], row["text_location"]) if row["text_provider"] is not None else None,
+        )
+        for row in rows
+    ]
+
+
+_KEEP = """
+INSERT INTO appointment_texts AS known (business_id, appointment_id, version, provider_id, location_id, full_text,
+                                        initials_text)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+    ON CONFLICT (business_id, appointment_id) DO UPDATE
+   SET version = excluded.version, provider_id = excluded.provider_id, location_id = excluded.location_id,
+       full_text = excluded.full_text, initials_text = excluded.initials_text
+ WHERE known.version <= excluded.version
+"""
+
+
+async def keep_texts(session: Session, texts: Sequence[NewText]) -> None:
+    """Keeps *texts*; one that is older than what is there is dropped."""
+    ordered = sorted(texts, key=lambda text: (text.shown.appointment.business_id, text.shown.appointment.id))
+    shown = [text.shown for text in ordered]
+    await session.execute(
+        _KEEP,
+        [s.appointment.business_id for s in shown],
+        [s.appointment.id for s in shown],
+        [s.appointment.version for s in shown],
+        [s.appointment.provider_id for s in shown],
+        [s.location_id for s in shown],
+        [text.full for text in ordered],
+        [text.initials for text in ordered],
+    )
+
+
+_RAISE = """
+INSERT INTO feed_versions AS known (business_id, scope, scope_id)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])
+    ON CONFLICT (business_id, scope, scope_id) DO UPDATE
+   SET version = known.version + 1, changed_at = clock_timestamp(),
+       busy_version = known.busy_version + 1, busy_changed_at = clock_timestamp()
+"""
+
+
+async def raise_feed_versions(session: Session, scopes: Sequence[tuple[int, str, int]]) -> None:
+    """
+    Something has changed in each of *scopes*: `(business id, scope, id)`.
+
+    In one order with everybody else's, so that none waits in a ring.
+    """
+    ordered = sorted(set(scopes))
+    await session.execute(_RAISE, [s[0] for s in ordered], [s[1] for s in ordered], [s[2] for s in ordered])
+
+
+_SHOWING = """
+SELECT a.id FROM appointments a JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
+ WHERE a.business_id = $1 AND a.ends_at > clock_timestamp() - interval '60 days'
+   AND ($2 = 'businesses' OR a.service_id = $3 AND $2 = 'services' OR a.provider_id = $3 AND $2 = 'providers'
+        OR a.location_id = $3 AND $2 = 'locations')
+"""
+
+
+async def appointments_showing(session: Session, business_id: int, table: str, row_id: int) -> list[int]:
+    """Ids of the appointments whose text has the name of this business, service, provider or location."""
+    rows = await session.fetch(_SHOWING, business_id, table, row_id)
+    return [row["id"] for row in rows]

@@ -1,0 +1,366 @@
+"""
+Owns feeds: finding one by its token, what it shows, and keeping their names, tokens and ends.
+
+Leaves the texts of appointments to `appointment_texts`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from server.domain.appointment import Place
+from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
+from server.store.engine import Row, Session
+
+Span = tuple[datetime, datetime]
+
+PAGE = 1_000
+"""Events of one page: what is in memory at once."""
+
+_USED_EVERY = "5 minutes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFeed:
+    """A feed as its token finds it, with everything that its ETag is made of; times aware UTC."""
+
+    business_id: int
+    id: int
+    uid: UUID
+    name: str
+    scope: str
+    scope_id: int
+    privacy: str
+    colour: str
+    feed_version: int
+    is_over: bool
+    """The token was rotated away, or the feed revoked."""
+    business: str
+    business_name: str
+    business_email: str
+    catalogue_version: int
+    subject: str
+    """Name of the provider, service or location; empty for the business and for customers."""
+    zone: str
+    """Of the business's first location: what a client may show the calendar in."""
+    version: int
+    changed_at: datetime
+    busy_version: int
+    busy_changed_at: datetime
+    has_open_facts: bool
+    now: datetime
+
+
+_FIND = f"""
+WITH used AS (
+    UPDATE feeds f SET last_used_at = clock_timestamp() FROM feed_tokens t
+     WHERE t.token_hash = $1 AND t.retired_at IS NULL AND f.business_id = t.business_id AND f.id = t.feed_id
+       AND (f.last_used_at IS NULL OR f.last_used_at < clock_timestamp() - interval '{_USED_EVERY}')
+)
+SELECT f.business_id, f.id, f.uid, f.name, f.scope,
+       coalesce(f.provider_id, f.service_id, f.location_id, f.customer_id, 0) AS scope_id, f.privacy, f.colour,
+       f.version AS feed_version, t.retired_at IS NOT NULL OR f.revoked_at IS NOT NULL AS is_over,
+       b.slug AS business, b.name AS business_name, b.email AS business_email, b.catalogue_version,
+       coalesce(p.name, s.name, l.name, '') AS subject,
+       coalesce(l.timezone, (SELECT timezone FROM locations WHERE business_id = b.id ORDER BY id LIMIT 1), 'Etc/UTC')
+           AS zone,
+       coalesce(v.version, 0) AS version, coalesce(v.changed_at, f.created_at) AS changed_at,
+       coalesce(v.busy_version, 0) AS busy_version, coalesce(v.busy_changed_at, f.created_at) AS busy_changed_at,
+       EXISTS (SELECT FROM outbox o WHERE o.business_id = f.business_id AND o.done_at IS NULL
+                  AND o.appointment_id IS NOT NULL) AS has_open_facts,
+       clock_timestamp() AS now
+  FROM feed_tokens t
+  JOIN feeds f ON f.business_id = t.business_id AND f.id = t.feed_id
+  JOIN businesses b ON b.id = f.business_id
+  LEFT JOIN providers p ON p.business_id = f.business_id AND p.id = f.provider_id
+  LEFT JOIN services s ON s.business_id = f.business_id AND s.id = f.service_id
+  LEFT JOIN locations l ON l.business_id = f.business_id AND l.id = f.location_id
+  -- Of customers nothing is counted: for theirs, whatever happens in the business may be news.
+  LEFT JOIN feed_versions v ON v.business_id = f.business_id
+       AND v.scope = CASE f.scope WHEN 'customer' THEN 'business' ELSE f.scope END
+       AND v.scope_id = coalesce(f.provider_id, f.service_id, f.location_id, 0)
+ WHERE t.token_hash = $1
+"""
+
+
+async def find_feed(session: Session, token_hash: bytes) -> FoundFeed | None:
+    """The feed that this token opens, or once opened. One query, which reads no appointment."""
+    row = await session.first(_FIND, token_hash)
+    return FoundFeed(**dict(row)) if row else None
+
+
+async def open_appointments(session: Session, business_id: int, *, limit: int) -> list[tuple[int, int]]:
+    """`(business id, appointment id)` of appointments with a fact that was not dispatched yet."""
+    rows = await session.fetch(
+        "SELECT DISTINCT appointment_id FROM outbox"
+        " WHERE business_id = $1 AND done_at IS NULL AND appointment_id IS NOT NULL LIMIT $2",
+        business_id,
+        limit,
+    )
+    return [(business_id, row["appointment_id"]) for row in rows]
+
+
+_OF_SCOPE = {
+    "business": "$2 = $2",
+    "provider": "a.provider_id = $2",
+    "service": "a.service_id = $2",
+    "location": "a.location_id = $2",
+}
+
+
+def _within(scope: str) -> str:
+    """The appointments of a scope that a feed shows: in its window, and cancelled ones for a while."""
+    return f"""
+     WHERE a.business_id = $1 AND {_OF_SCOPE[scope]} AND a.starts_at >= $3 AND a.starts_at < $4
+       AND a.status <> 'held'"""
+
+
+async def page_of_texts(
+    session: Session, feed: FoundFeed, window: Span, cancelled_since: datetime, after: tuple[datetime, int]
+) -> tuple[list[str], tuple[datetime, int] | None]:
+    """Up to `PAGE` texts after *after*, by start, and where the next page begins; None on the last one."""
+    column = "full_text" if feed.privacy == "full" else "initials_text"
+    rows = await session.fetch(
+        f"""
+        SELECT a.starts_at, a.id, x.{column} AS text
+          FROM appointments a
+          JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
+        {_within(feed.scope)}
+           AND (a.status NOT IN ('cancelled', 'declined') OR a.updated_at >= $5)
+           AND (a.starts_at, a.id) > ($6, $7)
+         ORDER BY a.starts_at, a.id LIMIT {PAGE}
+        """,
+        feed.business_id,
+        feed.scope_id,
+        *window,
+        cancelled_since,
+        *after,
+    )
+    following = (rows[-1]["starts_at"], rows[-1]["id"]) if len(rows) == PAGE else None
+    return [row["text"] for row in rows], following
+
+
+_BUSY_OF_PROVIDER = """
+SELECT lower(c.during) AS start, upper(c.during) AS end
+  FROM claims c JOIN providers p ON p.business_id = c.business_id AND p.resource_id = c.resource_id
+ WHERE c.business_id = $1 AND p.id = $2 AND c.appointment_id IS NOT NULL AND c.expires_at IS NULL
+   AND c.during && tstzrange($3, $4)
+UNION ALL
+SELECT lower(during), upper(during) FROM busy_blocks
+ WHERE business_id = $1 AND provider_id = $2 AND during && tstzrange($3, $4)
+"""
+
+
+async def busy_spans(session: Session, feed: FoundFeed, window: Span) -> list[Span]:
+    """
+    When somebody is busy: claims of appointments, buffers included, and busy blocks; of others than providers, when
+    their appointments take place. Holds are nobody's business: most of them are gone in minutes.
+    """
+    if feed.scope == "provider":
+        query = _BUSY_OF_PROVIDER
+    else:
+        query = f"""
+        SELECT a.starts_at AS start, a.ends_at AS end FROM appointments a {_within(feed.scope)}
+           AND a.status NOT IN ('cancelled', 'declined')"""
+    rows = await session.fetch(query, feed.business_id, feed.scope_id, *window)
+    return [(row["start"], row["end"]) for row in rows]
+
+
+_OF_CUSTOMER = (
+    PLACE_COLUMNS
+    + PLACE_TABLES
+    + """
+ WHERE a.business_id = $1 AND t.customer_id = $2 AND a.starts_at >= $3 AND a.starts_at < $4 AND a.status <> 'held'
+   AND (t.cancelled_at IS NULL OR t.cancelled_at >= $5)
+ ORDER BY a.starts_at, a.id LIMIT 500
+"""
+)
+
+
+async def places_of_customer(session: Session, feed: FoundFeed, window: Span, cancelled_since: datetime) -> list[Place]:
+    """A customer's own appointments in the window."""
+    rows = await session.fetch(_OF_CUSTOMER, feed.business_id, feed.scope_id, *window, cancelled_since)
+    return [place_of(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """A feed as its business manages it."""
+
+    id: int
+    uid: UUID
+    name: str
+    scope: str
+    subject: str | None
+    """Slug of the provider, service or location."""
+    privacy: str
+    colour: str
+    hint: str
+    """The last characters of the token in force."""
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+
+
+_ROWS = """
+SELECT f.id, f.uid, f.name, f.scope, coalesce(p.slug, s.slug, l.slug) AS subject, f.privacy, f.colour,
+       coalesce((SELECT t.hint FROM feed_tokens t WHERE t.business_id = f.business_id AND t.feed_id = f.id
+                    AND t.retired_at IS NULL), '') AS hint, f.last_used_at, f.revoked_at, f.created_at
+  FROM feeds f
+  LEFT JOIN providers p ON p.business_id = f.business_id AND p.id = f.provider_id
+  LEFT JOIN services s ON s.business_id = f.business_id AND s.id = f.service_id
+  LEFT JOIN locations l ON l.business_id = f.business_id AND l.id = f.location_id
+ WHERE f.business_id = $1 AND f.scope <> 'customer'
+"""
+
+
+async def list_feeds(session: Session, business_id: int, *, after: int | None, limit: int) -> list[FeedRow]:
+    """Feeds of a business, the oldest first."""
+    rows = await session.fetch(_ROWS + " AND f.id > $2 ORDER BY f.id LIMIT $3", business_id, after or 0, limit)
+    return [_row(row) for row in rows]
+
+
+async def find_feed_row(session: Session, business_id: int, uid: UUID) -> FeedRow | None:
+    """One feed of a business."""
+    row = await session.first(_ROWS + " AND f.uid = $2", business_id, uid)
+    return _row(row) if row else None
+
+
+def _row(row: Row) -> FeedRow:
+    return FeedRow(**dict(row))
+
+
+_SUBJECTS = {"provider": "providers", "service": "services", "location": "locations"}
+
+
+async def insert_feed(session: Session, business_id: int, values: dict[str, Any], subject: str | None) -> int | None:
+    """A new feed's id; None if there is no provider, service or location called *subject*."""
+    scope = values["scope"]
+    subject_id = values.get("customer_id")
+    if scope in _SUBJECTS:
+        subject_id = await session.value(
+            f"SELECT id FROM {_SUBJECTS[scope]} WHERE business_id = $1 AND slug = $2", business_id, subject
+        )
+    if scope != "business" and subject_id is None:
+        return None
+    column = f", {scope}_id" if scope != "business" else ""
+    return int(
+        await session.value(
+            f"INSERT INTO feeds (business_id, uid, name, scope, privacy, colour{column})"
+            f" VALUES ($1, $2, $3, $4, $5, $6{', $7' if column else ''}) RETURNING id",
+            business_id,
+            values["uid"],
+            values["name"],
+            scope,
+            values["privacy"],
+            values["colour"],
+            *([subject_id] if column else []),
+        )
+    )
+
+
+async def customer_feed(session: Session, business_id: int, customer_id: int) -> int | None:
+    """The feed that this customer has already, if it was not revoked."""
+    found = await session.value(
+        "SELECT id FROM feeds WHERE business_id = $1 AND customer_id = $2 AND revoked_at IS NULL",
+        business_id,
+        customer_id,
+    )
+    return int(found) if found is not None else None
+
+
+async def renew_token(session: Session, business_id: int, feed_id: int, token_hash: bytes, hint: str) -> None:
+    """The feed opens with this token from now on, and with no other."""
+    await retire_tokens(session, business_id, feed_id)
+    await session.execute(
+        "INSERT INTO feed_tokens (business_id, feed_id, token_hash, hint) VALUES ($1, $2, $3, $4)",
+        business_id,
+        feed_id,
+        token_hash,
+        hint,
+    )
+
+
+async def retire_tokens(session: Session, business_id: int, feed_id: int) -> None:
+    """No token opens this feed any more."""
+    await session.execute(
+        "UPDATE feed_tokens SET retired_at = clock_timestamp()"
+        " WHERE business_id = $1 AND feed_id = $2 AND retired_at IS NULL",
+        business_id,
+        feed_id,
+    )
+
+
+async def revoke_feed(session: Session, business_id: int, feed_id: int) -> bool:
+    """Ends a feed; False if it had ended."""
+    return (
+        await session.execute(
+            "UPDATE feeds SET revoked_at = clock_timestamp(), version = version + 1"
+            " WHERE business_id = $1 AND id = $2 AND revoked_at IS NULL",
+            business_id,
+            feed_id,
+        )
+        > 0
+    )
+
+
+async def change_feed(session: Session, business_id: int, feed_id: int, values: Sequence[str]) -> None:
+    """Gives a feed a new name, privacy and colour."""
+    await session.execute(
+        "UPDATE feeds SET name = $3, privacy = $4, colour = $5, version = version + 1, updated_at = clock_timestamp()"
+        " WHERE business_id = $1 AND id = $2",
+        business_id,
+        feed_id,
+        *values,
+    )
+
+
+async def customer_of(session: Session, business_id: int, attendee_id: int) -> int:
+    """The customer that an attendee is."""
+    return int(
+        await session.value(
+            "SELECT customer_id FROM attendees WHERE business_id = $1 AND id = $2", business_id, attendee_id
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHours:
+    """A provider's hours in one zone: weekly windows, and dates whose windows replace them."""
+
+    zone: str
+    weekly: Sequence[tuple[int, int, int]]
+    """`(weekday, start, end)`, minutes from local midnight; Monday is 0."""
+    differing: Sequence[tuple[date, Sequence[tuple[int, int]]]]
+
+
+_WEEKLY = """
+SELECT l.timezone, w.weekday, w.start_min, w.end_min
+  FROM working_hours w JOIN locations l ON l.business_id = w.business_id AND l.id = w.location_id
+ WHERE w.business_id = $1 AND w.provider_id = $2
+   AND coalesce(w.valid_from, $3) <= $3 AND coalesce(w.valid_until, $3) >= $3
+ ORDER BY l.timezone, w.weekday, w.start_min
+"""
+_DIFFERING = """
+SELECT l.timezone, e.day,
+       (SELECT coalesce(array_agg(ARRAY[lower(w), upper(w)] ORDER BY lower(w)), '{}') FROM unnest(e.windows) w)
+           AS windows
+  FROM exceptions e JOIN locations l ON l.business_id = e.business_id AND l.id = e.location_id
+ WHERE e.business_id = $1 AND e.provider_id = $2 AND e.day BETWEEN $3 AND $4
+"""
+
+
+async def hours_of_provider(session: Session, feed: FoundFeed, first: date, last: date) -> list[PlaceHours]:
+    """The working hours of the provider of *feed*, by the zones of their locations, as they are on *first*."""
+    weekly = await session.fetch(_WEEKLY, feed.business_id, feed.scope_id, first)
+    differing = await session.fetch(_DIFFERING, feed.business_id, feed.scope_id, first, last)
+    return [
+        PlaceHours(
+            zone,
+            [(row[1], row[2], row[3]) for row in weekly if row[0] == zone],
+            [(row[1], [(w[0], w[1]) for w in row[2]]) for row in differing if row[0] == zone],
+        )
+        for zone in sorted({row[0] for row in weekly} | {row[0] for row in differing})
+    ]

@@ -1,0 +1,115 @@
+"""
+Owns looking at what was sent and sending it again, and taking back what people or their services say about it.
+
+Leaves sending to the worker.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from server.domain.errors import NotFound
+from server.store.delivery_log import (
+    Attempt,
+    Logged,
+    attempts_of,
+    dead_ids,
+    list_deliveries,
+    note_sms_status,
+    send_again,
+    suppress,
+)
+from server.store.engine import Session
+from server.usecases.core import Core
+
+_NEVER_AGAIN = frozenset({"21610", "30003", "30004", "30005", "30006"})
+"""Twilio's codes for numbers that asked for no more, are unknown, or cannot be reached at all."""
+
+
+async def page_of_deliveries(
+    core: Core, business_id: int, filters: Mapping[str, Any], *, before: int | None, limit: int
+) -> tuple[list[Logged], int | None]:
+    """Up to *limit* deliveries, the newest first, and the id before which the next page begins."""
+    wanted = {"business_id": business_id, **filters, **({"before": before} if before is not None else {})}
+    async with core.database.reading() as session:
+        found = await list_deliveries(session, wanted, limit=limit + 1)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+async def show_delivery(core: Core, business_id: int, uid: UUID) -> tuple[Logged, list[Attempt]]:
+    """
+    One delivery with its attempts.
+
+    Raises:
+        NotFound: The business has none with this id.
+    """
+    async with core.database.reading() as session:
+        found = await list_deliveries(session, {"business_id": business_id, "uid": uid}, limit=1)
+        if not found:
+            raise NotFound(what="delivery")
+        return found[0], await attempts_of(session, found[0].id)
+
+
+async def redeliver(core: Core, business_id: int, uid: UUID) -> Logged:
+    """
+    Sends one again, whatever became of it; the receiver sees the same id.
+
+    Raises:
+        NotFound: The business has none with this id.
+    """
+
+    async def work(session: Session) -> None:
+        found = await list_deliveries(session, {"business_id": business_id, "uid": uid}, limit=1)
+        if not found:
+            raise NotFound(what="delivery")
+        await send_again(session, [found[0].id])
+
+    await core.database.transact(work)
+    return (await show_delivery(core, business_id, uid))[0]
+
+
+async def redrive(core: Core, wanted: Mapping[str, Any]) -> int:
+    """Sends the dead deliveries that fit *wanted* again; how many."""
+
+    async def work(session: Session) -> int:
+        return await send_again(session, await dead_ids(session, wanted))
+
+    return await core.database.transact(work)
+
+
+async def unsubscribe(core: Core, token: str) -> None:
+    """
+    The address in *token* gets no more reminders of its business.
+
+    Raises:
+        NotFound: We made no such token.
+    """
+    who = core.vault.unsubscribing(token)
+    if who is None:
+        raise NotFound(what="address")
+    business_id, email = who
+
+    async def work(session: Session) -> None:
+        await suppress(session, business_id, channel="mail", target=email, scope="reminders", reason="unsubscribed")
+
+    await core.database.transact(work)
+
+
+async def hear_of_sms(core: Core, uid: UUID, remote_id: str, status: str, code: str) -> None:
+    """
+    What a service says about a text message.
+
+    Raises:
+        NotFound: We sent none with this id.
+    """
+
+    async def work(session: Session) -> None:
+        detail = f"{status}, code {code}" if code else status
+        found = await note_sms_status(session, uid, remote_id, detail[:200])
+        if found is None:
+            raise NotFound(what="message")
+        if code in _NEVER_AGAIN:
+            business_id, number = found
+            await suppress(session, business_id, channel="sms", target=number, scope="all", reason=f"code {code}")
+
+    await core.database.transact(work)

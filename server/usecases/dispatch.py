@@ -1,0 +1,188 @@
+"""
+Owns what follows from a fact: who is told, by which channel; and the calendar text of its appointment.
+
+Leaves sending to the worker. A fact, its deliveries and its texts change in one transaction, so that a worker may die
+at any moment: another one finds the fact either open or told.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+from server.domain.events import Kind
+from server.domain.telling import ENDS, FREES_TIME, INTERNAL, TELLINGS
+from server.store.deliveries import NewDelivery, insert_deliveries
+from server.store.engine import Session
+from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
+from server.store.outbox import OpenFact, close_facts, count_failure, take_facts
+from server.store.webhook_endpoints import subscribed
+from server.usecases.core import Core
+from server.usecases.render_texts import render_changed, render_renamed
+
+log = logging.getLogger(__name__)
+
+_BATCH = 100
+
+
+async def dispatch(core: Core) -> int:
+    """
+    Tells of the oldest open facts, a batch at most; how many were looked at.
+
+    A fact that makes this fail is told apart from the others, and parked when it fails again and again.
+
+    Raises:
+        Unavailable: Postgres is away; nothing has changed.
+    """
+    try:
+        return await core.database.transact(lambda session: _dispatch_some(session, _BATCH), by_index=True)
+    except (ValueError, LookupError, TypeError, AssertionError):
+        log.exception("a fact cannot be told; trying one at a time")
+    told = 0
+    for _ in range(_BATCH):
+        if not await core.database.transact(_dispatch_one, by_index=True):
+            break
+        told += 1
+    return told
+
+
+async def _dispatch_one(session: Session) -> bool:
+    """The oldest open fact alone; False if there is none."""
+    facts = await take_facts(session, 1)
+    if not facts:
+        return False
+    try:
+        await _tell(session, facts)
+    except (ValueError, LookupError, TypeError, AssertionError) as error:
+        log.exception("fact %d cannot be told", facts[0].id)
+        await count_failure(session, facts[0], f"{type(error).__name__}: {error}")
+    return True
+
+
+async def _dispatch_some(session: Session, limit: int) -> int:
+    facts = await take_facts(session, limit)
+    if facts:
+        await _tell(session, facts)
+    return len(facts)
+
+
+async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
+    appointments = sorted({_subject(fact) for fact in facts if fact.appointment_id is not None})
+    hearers = await hearers_of(session, appointments) if appointments else {}
+    endpoints = await subscribed(session, sorted({(f.business_id, f.kind) for f in facts if f.kind not in INTERNAL}))
+    freed = sorted({fact.business_id for fact in facts if fact.kind in FREES_TIME})
+    waiting = await businesses_with_waiting(session, freed) if freed else set()
+    new = [
+        delivery
+        for fact in facts
+        for delivery in (
+            *_to_people(fact, hearers.get(_subject(fact))),
+            *_to_endpoints(fact, endpoints),
+            *_to_ourselves(fact, waiting),
+        )
+    ]
+    await insert_deliveries(session, new)
+    if appointments:
+        await render_changed(session, appointments)
+    for fact in facts:
+        if fact.kind == Kind.RENAMED:
+            await render_renamed(session, fact.business_id, fact.payload["table"], fact.payload["id"])
+    await close_facts(session, facts)
+
+
+def _subject(fact: OpenFact) -> tuple[int, int]:
+    return fact.business_id, fact.appointment_id or 0
+
+
+def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]:
+    telling = TELLINGS.get(fact.kind)
+    if telling is None:
+        return
+    if fact.kind in {Kind.WAITLIST_OFFERED, Kind.PAYMENT_RETURNED}:
+        if telling.customer:
+            yield _mail(fact, telling.customer, "customer", target=fact.payload["email"], once=f"fact:{fact.id}")
+        return
+    if hearers is None:
+        return
+    customers = _customers(fact, hearers)
+    if telling.customer:
+        for customer in customers:
+            # Whoever leaves hears so once, however the fact came about.
+            once = "left" if telling.customer in {"cancelled", "declined"} else f"fact:{fact.id}"
+            yield _mail(fact, telling.customer, "customer", target=customer.email, once=once, customer=customer)
+    if telling.provider and hearers.provider_email and customers:
+        yield _mail(
+            fact,
+            telling.provider,
+            "provider",
+            target=hearers.provider_email,
+            once=f"fact:{fact.id}",
+            customer=customers[0],
+        )
+
+
+def _customers(fact: OpenFact, hearers: Hearers) -> list[Customer]:
+    """The attendee that *fact* is about; else those who were in the appointment when it became true."""
+    about = fact.payload.get("attendee")
+    if about is not None:
+        return [customer for customer in hearers.customers if customer.id == about]
+    if fact.kind in ENDS:
+        return [c for c in hearers.customers if c.left_at is not None and c.left_at >= fact.created_at]
+    return [customer for customer in hearers.customers if customer.left_at is None]
+
+
+def _mail(
+    fact: OpenFact, message: str, recipient: str, *, target: str, once: str, customer: Customer | None = None
+) -> NewDelivery:
+    of_whom = customer.id if customer is not None else 0
+    lane = of_whom if recipient == "customer" else fact.appointment_id
+    return NewDelivery(
+        business_id=fact.business_id,
+        dedupe_key=f"mail:{recipient}:{of_whom}:{once}",
+        channel="mail",
+        message=message,
+        recipient=recipient,
+        target=target,
+        peer="mail",
+        lane=f"mail:{recipient}:{lane}" if lane else None,
+        appointment_id=fact.appointment_id,
+        attendee_id=customer.id if customer is not None else None,
+        payload=fact.payload,
+    )
+
+
+def _to_endpoints(fact: OpenFact, endpoints: Mapping[tuple[int, str], Sequence[int]]) -> Iterator[NewDelivery]:
+    """No lane: receivers are told not to rely on the order, so that one stuck event holds up nothing."""
+    chosen = fact.payload.get("endpoint")
+    for endpoint in endpoints.get((fact.business_id, fact.kind), ()):
+        if chosen is not None and endpoint != chosen:
+            continue
+        yield NewDelivery(
+            business_id=fact.business_id,
+            dedupe_key=f"webhook:{endpoint}:fact:{fact.id}",
+            channel="webhook",
+            message=fact.kind,
+            recipient="endpoint",
+            peer=f"webhook:{endpoint}",
+            appointment_id=fact.appointment_id,
+            attendee_id=fact.payload.get("attendee"),
+            endpoint_id=endpoint,
+            payload={**fact.payload, "at": fact.created_at.isoformat()},
+        )
+
+
+def _to_ourselves(fact: OpenFact, waiting: set[int]) -> Iterator[NewDelivery]:
+    """Work that has to be done once, like a message: giving freed time to whoever waits, and returning money."""
+    if fact.kind == Kind.PAYMENT_RETURNING:
+        work = "refund"
+    elif fact.kind in FREES_TIME and fact.business_id in waiting:
+        work = "waitlist"
+    else:
+        return
+    yield NewDelivery(
+        business_id=fact.business_id,
+        dedupe_key=f"{work}:fact:{fact.id}",
+        channel=work,
+        message=fact.kind,
+        recipient="nobody",
+        peer=work,
+        payload=fact.payload,
+    )

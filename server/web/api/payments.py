@@ -1,0 +1,92 @@
+"""
+Owns paying over HTTP: beginning a payment, looking at it, and hearing of it from Stripe.
+
+Leaves what is paid to `usecases/payments`.
+"""
+
+from uuid import UUID
+
+from aiohttp import web
+
+from server.domain.errors import NotFound
+from server.domain.lifecycle import Actor
+from server.payments.stripe_checkout import ForgedCall, paid_session
+from server.usecases.payments import hear_of_payment, page_of_payments, read_payment, start_payment
+from server.web.access import Who
+from server.web.answers import json_answer
+from server.web.keys import CALLER, CORE, METHODS, SETTINGS
+from server.web.route import Route, body_of, query_of
+from server.web.shapes.drafts import PageQuery, write_cursor
+from server.web.shapes.payments import (
+    NewPayment,
+    PaymentItem,
+    PaymentOrder,
+    PaymentPage,
+    item_of,
+    new_payment,
+)
+
+
+async def post_payment(request: web.Request) -> web.Response:
+    """Begins a payment for a held time."""
+    settings = request.app[SETTINGS]
+    business = request.match_info["business"]
+    started = await start_payment(
+        request.app[CORE],
+        request.app[METHODS],
+        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER),
+        hold_s=settings.payment.hold_s,
+        return_url=f"{settings.http.base_url}/book/{business}",
+    )
+    return json_answer(new_payment(started), status=201)
+
+
+async def get_payment(request: web.Request) -> web.Response:
+    """What became of it."""
+    try:
+        uid = UUID(request.match_info["token"])
+    except ValueError:
+        raise NotFound(what="payment") from None
+    return json_answer(item_of(await read_payment(request.app[CORE], uid)))
+
+
+async def get_payments(request: web.Request) -> web.Response:
+    """Payments of the business, the oldest first."""
+    asked = query_of(request, PageQuery)
+    after = asked.cursor[1] if asked.cursor else None
+    found, following = await page_of_payments(
+        request.app[CORE], request[CALLER].business_id, after=after, limit=asked.limit
+    )
+    cursor = write_cursor(following) if following is not None else None
+    items = [item_of(payment) for payment in found]
+    return json_answer(PaymentPage.model_validate({"items": items, "next_cursor": cursor}))
+
+
+async def receive_stripe_event(request: web.Request) -> web.Response:
+    """A call of Stripe: believed only so far that the payment is looked at."""
+    secret = request.app[SETTINGS].payment.stripe_webhook_secret
+    if secret is None:
+        raise NotFound(what="payment")
+    try:
+        session = paid_session(
+            await request.read(), request.headers.get("Stripe-Signature", ""), secret.get_secret_value()
+        )
+    except ForgedCall:
+        raise web.HTTPBadRequest from None
+    if session is not None:
+        await hear_of_payment(request.app[CORE], request.app[METHODS], session)
+    return web.Response(status=204)
+
+
+def payment_routes(base: str) -> list[Route]:
+    """Begin, look, list, hear."""
+    return [
+        Route("POST", f"{base}/payments", Who.PUBLIC, post_payment, "Payments", "Pay for a held time, and book it",
+              body=PaymentOrder, answers={201: NewPayment}),
+        Route("GET", f"{base}/payments", Who.READ, get_payments, "Payments", "List payments",
+              query=PageQuery, answers={200: PaymentPage}),
+        Route("GET", "/v1/payments/{token}", Who.TOKEN, get_payment, "Payments", "What became of a payment",
+              answers={200: PaymentItem}),
+        Route("POST", "/v1/inbound/stripe", Who.PUBLIC, receive_stripe_event, "Inbound", "Stripe says what was paid",
+              answers={204: None}),
+    ]  # fmt: skip

@@ -1,0 +1,27 @@
+"""
+Owns the page behind "No more reminders", and the one-click call that mail programs make (RFC 8058).
+
+Leaves what is suppressed to `usecases/deliveries`.
+"""
+
+from aiohttp import web
+
+from server.usecases.deliveries import unsubscribe
+from server.web.keys import CORE
+from server.web.pages.html import page_answer, render_page
+
+_STYLE = "mailbox.css"
+
+
+async def get_unsubscribe(_: web.Request) -> web.Response:
+    """Asks first: whoever looks at all links of a mail must not unsubscribe its reader."""
+    answer = page_answer(render_page("unsubscribe.html", _STYLE, done=False), _STYLE)
+    policy = answer.headers["Content-Security-Policy"]
+    answer.headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
+    return answer
+
+
+async def post_unsubscribe(request: web.Request) -> web.Response:
+    """No more reminders to this address."""
+    await unsubscribe(request.app[CORE], request.match_info["token"])
+    return page_answer(render_page("unsubscribe.html", _STYLE, done=True), _STYLE)

@@ -1,0 +1,207 @@
+"""
+Owns sending one mail: whether it is still wanted, what it says, and the calendar document that goes with it.
+
+Leaves the words to `channels/messages`, the document to `calendars/invitation`, the sending to `channels/mail`.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ics.itip.mail import build_mail
+from server.calendars.invitation import document_for
+from server.channels.mail import MailTransport
+from server.channels.messages import Letter as Words
+from server.channels.messages import MessageFacts, MessageKind, Recipient, render_letter
+from server.channels.outcome import Outcome
+from server.domain.appointment import Place
+from server.domain.lifecycle import CHANGEABLE
+from server.domain.telling import is_superseded
+from server.settings import Settings
+from server.store.deliveries import Delivery
+from server.store.letters import Letter, Sender
+from server.tokens import Vault
+from server.worker.pump import NotSent
+
+
+class MailSender:
+    """Writes and sends mails."""
+
+    def __init__(self, transport: MailTransport, vault: Vault, settings: Settings) -> None:
+        self._transport = transport
+        self._vault = vault
+        self._mail = settings.mail
+        self._base_url = settings.http.base_url
+
+    async def __call__(self, delivery: Delivery, letter: Letter, may_send: Callable[[], bool]) -> Outcome:
+        """
+        One attempt.
+
+        Raises:
+            NotSent: It is not true any more, or the address wants no more mail.
+        """
+        why_not = is_unwanted(delivery, letter, per_day=self._mail.per_address_day) or is_over(delivery, letter)
+        if why_not is not None:
+            raise NotSent(why_not)
+        return await self._transport.send(self.compose(delivery, letter), may_send=may_send)
+
+    def compose(self, delivery: Delivery, letter: Letter) -> EmailMessage:
+        """The mail of *delivery*: the same Message-ID on every attempt, so that a second copy is known as one."""
+        place = letter.place
+        facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
+        locale, zone = _reader(delivery, place)
+        words = self._words(delivery, facts, locale=locale, zone=zone)
+        sender = self._sender(delivery, place)
+        document = None
+        if place is not None and delivery.recipient == "customer":
+            document = document_for(delivery.message, place, organizer=sender, manage_url=facts.manage_url)
+        domain = sender.rpartition("@")[2]
+        return build_mail(
+            sender=sender,
+            sender_name=letter.sender.name,
+            to=delivery.target,
+            to_name=_name_of(delivery, place),
+            reply_to=sender if self._mail.reply_domain else letter.sender.email or None,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+            calendar=document[1] if document else None,
+            method=document[0] if document else None,
+            message_id=f"<{delivery.uid.hex}@{domain}>",
+            references=_thread(delivery, place, domain),
+            date=datetime.now(UTC),
+            list_unsubscribe=facts.unsubscribe_url,
+        )
+
+    def _words(self, delivery: Delivery, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> Words:
+        kind, recipient = MessageKind(delivery.message), Recipient(delivery.recipient)
+        return render_letter(kind, recipient, facts, locale=locale, zone=zone)
+
+    def _sender(self, delivery: Delivery, place: Place | None) -> str:
+        """From and ORGANIZER: an address of the attendee's own, where answers can come back."""
+        if self._mail.reply_domain and place is not None and delivery.recipient == "customer":
+            attendee = place.attendee
+            return self._vault.reply_address(
+                delivery.business_id, attendee.id, attendee.token_salt, self._mail.reply_domain
+            )
+        return self._mail.sender
+
+
+def is_unwanted(delivery: Delivery, letter: Letter, *, per_day: int) -> str | None:
+    """Why its address must not be written to; None if it may."""
+    wanted_less = letter.addressee.unwanted
+    if "all" in wanted_less or (delivery.message == "reminder" and "reminders" in wanted_less):
+        return "the address asked for no more, or bounces"
+    if delivery.recipient == "customer" and letter.addressee.sent_today >= per_day:
+        return f"the address has had {letter.addressee.sent_today} messages today"
+    return None
+
+
+def is_over(delivery: Delivery, letter: Letter) -> str | None:
+    """Why the message is not true any more; None if it is."""
+    if delivery.message == "waitlist_offer":
+        expired = datetime.fromisoformat(delivery.payload["expires_at"]) <= letter.now
+        return "the offer is over" if expired else None
+    place = letter.place
+    if place is None:
+        return None if delivery.attendee_id is None else "the appointment is gone, or the attendee moved to another"
+    start = place.appointment.start
+    return is_superseded(
+        delivery.message,
+        told_start=datetime.fromisoformat(delivery.payload["start"]).astimezone(UTC).isoformat(),
+        start=start.astimezone(UTC).isoformat(),
+        living=place.appointment.status in CHANGEABLE and place.attendee.cancelled_at is None,
+        over=start <= letter.now,
+    )
+
+
+def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault) -> MessageFacts:
+    """What the words are made of."""
+    business = letter.sender
+    common = _of_business(business, base_url)
+    payload = delivery.payload
+    if letter.place is None:
+        return MessageFacts(**common, **_of_payload(payload, base_url))
+    place = letter.place
+    a, customer = place.appointment, place.attendee
+    to_customer = delivery.recipient == "customer"
+    previous = payload.get("previous_start")
+    reminder = to_customer and delivery.message == "reminder"
+    return MessageFacts(
+        **common,
+        service=a.service_name,
+        provider=a.provider_name,
+        location=a.location_name,
+        address=place.address,
+        customer_name=customer.name,
+        start=a.start,
+        end=a.end,
+        previous_start=datetime.fromisoformat(previous) if previous else None,
+        location_zone=a.timezone,
+        price_minor=a.price_minor,
+        currency=a.currency,
+        fee_minor=customer.fee_minor,
+        manage_url=f"{base_url}/manage/{vault.manage_token(customer.token_salt)}" if to_customer else "",
+        reason=str(payload.get("reason", "")),
+        expires_at=None,
+        unsubscribe_url=f"{base_url}/v1/unsubscribe/{vault.unsubscribe_token(delivery.business_id, delivery.target)}"
+        if reminder
+        else None,
+        answers={} if to_customer else customer.answers,
+    )
+
+
+def _of_business(business: Sender, base_url: str) -> dict[str, Any]:
+    return {
+        "business_name": business.name,
+        "business_email": business.email,
+        "business_phone": business.phone,
+        "business_url": business.website,
+        "book_url": f"{base_url}/book/{business.slug}",
+        "accent": business.accent,
+    }
+
+
+def _of_payload(payload: Mapping[str, Any], base_url: str) -> dict[str, Any]:
+    """A message about no appointment brings everything along in its fact."""
+    return {
+        "service": payload["service"],
+        "provider": payload.get("provider", ""),
+        "location": payload.get("location", ""),
+        "address": payload.get("address", ""),
+        "customer_name": payload["name"],
+        "start": datetime.fromisoformat(payload["start"]),
+        "end": datetime.fromisoformat(payload["end"]),
+        "previous_start": None,
+        "location_zone": payload["location_zone"],
+        "price_minor": payload.get("amount_minor", 0),
+        "currency": payload.get("currency", ""),
+        "fee_minor": 0,
+        "manage_url": f"{base_url}{payload['path']}" if "path" in payload else "",
+        "reason": "",
+        "expires_at": datetime.fromisoformat(payload["expires_at"]) if "expires_at" in payload else None,
+        "unsubscribe_url": None,
+        "answers": {},
+    }
+
+
+def _reader(delivery: Delivery, place: Place | None) -> tuple[str, ZoneInfo]:
+    """Locale and zone of whoever reads it; a provider reads in the zone of the location."""
+    if place is None:
+        return delivery.payload.get("locale", "en"), ZoneInfo(delivery.payload.get("timezone", "Etc/UTC"))
+    if delivery.recipient == "customer":
+        return place.attendee.locale, ZoneInfo(place.attendee.timezone)
+    return "en", ZoneInfo(place.appointment.timezone)
+
+
+def _name_of(delivery: Delivery, place: Place | None) -> str:
+    if place is None:
+        return str(delivery.payload.get("name", ""))
+    return place.attendee.name if delivery.recipient == "customer" else place.appointment.provider_name
+
+
+def _thread(delivery: Delivery, place: Place | None, domain: str) -> str | None:
+    """All mails about one place hang on one id, so that mail programs show them as one conversation."""
+    return f"<{place.appointment.uid.hex}.{delivery.attendee_id}@{domain}>" if place is not None else None

@@ -1,0 +1,52 @@
+"""
+Owns sending one text message: whether it is still wanted, within what it may cost.
+
+Leaves the words to `channels/messages` and the sending to `channels/sms`.
+"""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from server.channels.messages import MessageKind, Recipient, render_text
+from server.channels.outcome import Outcome
+from server.channels.sms import SmsChannel
+from server.settings import Settings
+from server.store.deliveries import Delivery
+from server.store.letters import Letter
+from server.tokens import Vault
+from server.worker.mails import facts_of, is_over, is_unwanted
+from server.worker.pump import NotSent
+
+
+class TextSender:
+    """Writes and sends text messages."""
+
+    def __init__(self, channel: SmsChannel, vault: Vault, settings: Settings) -> None:
+        self._channel = channel
+        self._vault = vault
+        self._sms = settings.sms
+        self._base_url = settings.http.base_url
+
+    async def __call__(self, delivery: Delivery, letter: Letter, may_send: Callable[[], bool]) -> Outcome:
+        """
+        One attempt.
+
+        Raises:
+            NotSent: It is not true any more, its number wants no more, or it would cost too much today.
+        """
+        why_not = is_unwanted(delivery, letter, per_day=self._sms.per_number_day) or is_over(delivery, letter)
+        if why_not is not None:
+            raise NotSent(why_not)
+        if letter.addressee.of_business_today >= self._sms.per_business_day:
+            raise NotSent(f"the business has sent {letter.addressee.of_business_today} text messages today")
+        place = letter.place
+        assert place is not None, "only appointments are reminded of"
+        customer = delivery.recipient == "customer"
+        text = render_text(
+            MessageKind(delivery.message),
+            Recipient(delivery.recipient),
+            facts_of(delivery, letter, base_url=self._base_url, vault=self._vault),
+            locale=place.attendee.locale if customer else "en",
+            zone=ZoneInfo(place.attendee.timezone if customer else place.appointment.timezone),
+        )
+        return await self._channel.send(to=delivery.target, text=text, message_id=str(delivery.uid), may_send=may_send)

@@ -1,0 +1,99 @@
+"""
+Owns sending one webhook delivery: its endpoint as it is now, its body as it was at first.
+
+Leaves signing and calling to `channels/webhook`.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from server.channels.outcome import Outcome, Verdict
+from server.channels.webhook import WebhookChannel
+from server.channels.webhook_body import webhook_body
+from server.domain.appointment import Appointment, Attendee
+from server.store.appointments import attendees_of, find_appointment
+from server.store.deliveries import Delivery, keep_body
+from server.store.engine import Session
+from server.store.letters import Letter
+from server.store.webhook_endpoints import disable, find_endpoint
+from server.usecases.core import Core
+from server.worker.pump import NotSent
+
+
+class WebhookSender:
+    """Calls endpoints of businesses."""
+
+    def __init__(self, core: Core, channel: WebhookChannel) -> None:
+        self._core = core
+        self._channel = channel
+
+    async def __call__(self, delivery: Delivery, _letter: Letter, may_send: Callable[[], bool]) -> Outcome:
+        """
+        One attempt.
+
+        Raises:
+            NotSent: The endpoint is gone or switched off.
+        """
+        assert delivery.endpoint_id is not None
+        async with self._core.database.reading() as session:
+            endpoint = await find_endpoint(session, delivery.business_id, delivery.endpoint_id)
+            if endpoint is None or not endpoint.active:
+                raise NotSent("the endpoint is switched off")
+            body = await keep_body(session, delivery, await _body(session, delivery))
+        opened = [self._core.vault.unseal(sealed) for sealed in endpoint.secrets_sealed]
+        secrets = [secret.decode() for secret in opened if secret is not None]
+        if not secrets:
+            return Outcome(verdict=Verdict.RETRY, detail="none of our keys opens the endpoint's secret")
+        outcome = await self._channel.send(
+            url=endpoint.url,
+            secrets=secrets,
+            message_id=f"msg_{delivery.uid.hex}",
+            timestamp=datetime.now(UTC),
+            body=body.encode(),
+            may_send=may_send,
+        )
+        if outcome.verdict is Verdict.GONE:
+            async with self._core.database.reading() as session:
+                await disable(session, delivery.business_id, delivery.endpoint_id, "it answered 410 Gone")
+        return outcome
+
+
+async def _body(session: Session, delivery: Delivery) -> str:
+    """The fact, and its appointment as it is at the first attempt: `version` tells which of two is newer."""
+    payload: dict[str, Any] = {**delivery.payload}
+    at = datetime.fromisoformat(payload.pop("at"))
+    about = payload.pop("attendee", None)
+    payload.pop("endpoint", None)
+    if delivery.appointment_id is not None:
+        found = await find_appointment(session, delivery.business_id, UUID(payload["appointment"]))
+        if found is not None:
+            appointment = found[0]
+            there = await attendees_of(session, delivery.business_id, [appointment.id])
+            people = [a for a in there[appointment.id] if a.id == about or (about is None and a.cancelled_at is None)]
+            payload |= {**_appointment(appointment), "attendees": [_attendee(attendee) for attendee in people]}
+    return webhook_body(kind=delivery.message, payload=payload, at=at).decode()
+
+
+def _appointment(appointment: Appointment) -> dict[str, object]:
+    return {
+        "status": appointment.status,
+        "end": appointment.end.isoformat(),
+        "timezone": appointment.timezone,
+        "service": appointment.service,
+        "provider": appointment.provider,
+        "location": appointment.location,
+        "price_minor": appointment.price_minor,
+        "currency": appointment.currency,
+    }
+
+
+def _attendee(customer: Attendee) -> dict[str, str]:
+    return {
+        "name": customer.name,
+        "email": customer.email,
+        "phone": customer.phone,
+        "timezone": customer.timezone,
+        "locale": customer.locale,
+    }
