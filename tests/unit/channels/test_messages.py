@@ -1,0 +1,133 @@
+"""What is said: in every language, in the reader's zone, and with nothing in it that a customer put there to be run."""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+import pytest
+from babel.messages.pofile import read_po
+
+from server.channels.messages import (
+    _TO_CUSTOMER,
+    _TO_PROVIDER,
+    SMS_CHARACTERS,
+    MessageFacts,
+    MessageKind,
+    Recipient,
+    render_letter,
+    render_text,
+    unlinked,
+)
+from server.channels.translations import LANGUAGES, known_locale
+
+BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
+FACTS = MessageFacts(
+    business_name="Atelier Linde",
+    business_email="hello@linde.example",
+    service="Haircut",
+    provider="Mara",
+    location="Mitte",
+    address="Lindenhof 7",
+    customer_name="Robin",
+    start=datetime(2027, 3, 28, 7, 0, tzinfo=UTC),
+    end=datetime(2027, 3, 28, 7, 45, tzinfo=UTC),
+    previous_start=datetime(2027, 3, 27, 8, 0, tzinfo=UTC),
+    location_zone="Europe/Berlin",
+    price_minor=4800,
+    currency="EUR",
+    manage_url="https://book.example/manage/abc",
+    book_url="https://book.example/book/linde",
+    expires_at=datetime(2027, 3, 20, 9, 15, tzinfo=UTC),
+)
+CASES = [(kind, Recipient.CUSTOMER) for kind in _TO_CUSTOMER] + [(kind, Recipient.PROVIDER) for kind in _TO_PROVIDER]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "{{ 7*7 }}{% raw %}",
+    '" onmouseover="x',
+    "Win money at http://evil.example/now",
+    "evil.example",
+    "a\r\nBcc: everybody@example.org",
+]
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"{(\w+)}", text))
+
+
+def catalogue(language: str) -> Mapping[str, str]:
+    source = files("server") / "locale" / language / "LC_MESSAGES" / "bookable.po"
+    with source.open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file, locale=language) if message.id}
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+def test_every_sentence_is_there_in_every_language_with_its_places(language: str) -> None:
+    sentences = catalogue(language)
+    said = {part for words in (*_TO_CUSTOMER.values(), *_TO_PROVIDER.values()) for part in words if part}
+    assert said <= sentences.keys()
+    assert sentences.keys() == catalogue("de").keys()
+    for english, translated in sentences.items():
+        assert translated, english
+        assert placeholders(translated) == placeholders(english), english
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("kind", "recipient"), CASES)
+def test_every_message_can_be_said_in_every_language(kind: MessageKind, recipient: Recipient, language: str) -> None:
+    letter = render_letter(kind, recipient, FACTS, locale=language, zone=BERLIN)
+    for part in (letter.subject, letter.text, letter.html):
+        assert "{" not in part.replace("{ ", "").split("</style>")[-1]
+        assert "Haircut" in part or recipient is Recipient.PROVIDER
+    assert len(render_text(kind, recipient, FACTS, locale=language, zone=BERLIN)) <= SMS_CHARACTERS
+
+
+def test_times_are_the_reader_s_across_a_clock_change_with_those_of_the_place_beside_them() -> None:
+    """The morning of the day on which Berlin's clocks go forward; New York's went three weeks before."""
+    letter = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, FACTS, locale="de", zone=NEW_YORK)
+    assert "Wann: Sonntag, 28. März 2027, 03:00 – 03:45" in letter.text
+    assert "Vor Ort: Sonntag, 28. März 2027, 09:00 – 09:45 (Mitteleuropäische Sommerzeit)" in letter.text
+    at_home = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, FACTS, locale="de", zone=BERLIN)
+    assert "Vor Ort" not in at_home.text
+
+
+def test_arabic_runs_from_right_to_left_and_japanese_has_its_own_money() -> None:
+    arabic = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, FACTS, locale="ar", zone=BERLIN)
+    assert '<html lang="ar" dir="rtl">' in arabic.html
+    yen = replace(FACTS, price_minor=4800, currency="JPY")
+    assert "4,800" in render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, yen, locale="ja", zone=BERLIN).text
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"), [("de-AT", "de"), ("pt_BR", "pt"), ("tlh", "en"), ("", "en"), ("zh-Hant-TW", "en")]
+)
+def test_an_unknown_locale_falls_back_to_the_nearest(asked: str, language: str) -> None:
+    assert known_locale(asked).language == language
+
+
+@pytest.mark.parametrize("typed", HOSTILE)
+@pytest.mark.parametrize(("kind", "recipient"), CASES)
+def test_G71_G72_what_a_customer_types_is_neither_markup_nor_template_nor_link(
+    kind: MessageKind, recipient: Recipient, typed: str
+) -> None:
+    facts = replace(FACTS, customer_name=typed, reason=typed, answers={"Wish": typed})
+    letter = render_letter(kind, recipient, facts, locale="en", zone=BERLIN)
+    assert "<script" not in letter.html
+    assert "49" not in letter.text.replace("2027", "")
+    assert 'onmouseover="' not in letter.html
+    assert "evil.example" not in html.unescape(letter.html)
+    assert "evil.example" not in letter.text
+    assert "\n" not in letter.subject
+    assert "\r" not in letter.text
+
+
+def test_only_the_business_s_own_colour_gets_into_a_style() -> None:
+    facts = replace(FACTS, accent="red;background:url(https://evil.example)")
+    assert "url(" not in render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, facts, locale="en", zone=BERLIN).html
+
+
+def test_a_plain_name_stays_as_it_was_typed() -> None:
+    assert unlinked("Zoë  O'Neill-Łukasz Jr.") == "Zoë O'Neill-Łukasz Jr."
