@@ -14,7 +14,7 @@ import uuid_utils
 from server.domain.appointment import Appointment, Booked, Order
 from server.domain.catalogue import Offer
 from server.domain.details import missing_details
-from server.domain.errors import DetailsMissing, PaymentRequired, SlotTaken
+from server.domain.errors import CatalogueChanged, DetailsMissing, PaymentRequired, SlotTaken
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor, Status, Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
@@ -89,10 +89,8 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
     order = wish.order
     start = int(order.choice.start.timestamp())
     offers = await offers_for(core, order.choice, anew=anew)
-    if order.actor is Actor.CUSTOMER and (lacking := missing_details(offers[0].service, order.customer, order.answers)):
-        raise DetailsMissing(lacking)
-    if order.actor is Actor.CUSTOMER and offers[0].service.pays_online and not order.paid:
-        raise PaymentRequired
+    if order.actor is Actor.CUSTOMER:
+        _check_terms(offers[0], order, known_anew=anew)
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:
@@ -113,6 +111,22 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
             await core.changes.announce_appointment(result.appointment, shared=shared)
         return result
     raise await with_alternatives(core.database, order.choice, offers)
+
+
+def _check_terms(offer: Offer, order: Order, *, known_anew: bool) -> None:
+    """
+    Whether the customer says, and has paid, what the service wants.
+
+    What is at hand may be old, and no query has noticed yet: nobody is refused for terms that were not just read.
+    """
+    lacking = missing_details(offer.service, order.customer, order.answers)
+    owes = offer.service.pays_online and not order.paid
+    if (lacking or owes) and not known_anew:
+        raise CatalogueChanged
+    if lacking:
+        raise DetailsMissing(lacking)
+    if owes:
+        raise PaymentRequired
 
 
 def _fits(hold: Hold, order: Order) -> bool:

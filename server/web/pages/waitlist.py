@@ -33,7 +33,7 @@ async def post_waitlist_page(request: web.Request) -> web.Response:
     except BookingError as error:
         return _page(await view(request.app[CORE], token), problem=str(error))
     assert isinstance(booked, Booked), "there is no key to repeat"
-    raise web.HTTPSeeOther(f"{request.app[SETTINGS].http.base_url}/waitlist/{token}")
+    return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}/waitlist/{token}"})
 
 
 def _page(waiting: Waiting, *, problem: str = "") -> web.Response:

@@ -1,0 +1,279 @@
+"""Holding, paying and booking, with a local service that plays Stripe and checks what it is asked."""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+from pydantic import SecretStr
+
+from server.app import build_app
+from server.payments import open_methods
+from server.settings import PaymentSettings
+from server.usecases.cancel import cancel
+from server.usecases.payments import refund, settle_stale
+from server.usecases.places import target_of_token
+from tests.peers.webhook_receiver import http_server
+from tests.world import World, no_key, settings_for
+
+Client = TestClient[Any, Any]
+KEY, SIGNING = "sk_test_key", "whsec_test_signing"
+
+
+@dataclass
+class Stripe:
+    """One account with its Checkout Sessions and refunds."""
+
+    url: str = ""
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refunds: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By idempotency key."""
+    down: bool = False
+
+    def _authorized(self, request: web.Request) -> None:
+        if self.down:
+            raise web.HTTPServiceUnavailable
+        if request.headers.get("Authorization") != f"Bearer {KEY}":
+            raise web.HTTPUnauthorized
+
+    async def create(self, request: web.Request) -> web.Response:
+        self._authorized(request)
+        form = await request.post()
+        key = request.headers["Idempotency-Key"]
+        session = self.sessions.setdefault(
+            key,
+            {
+                "id": f"cs_{len(self.sessions)}",
+                "object": "checkout.session",
+                "url": "https://checkout.example/pay",
+                "client_reference_id": form["client_reference_id"],
+                "amount_total": int(str(form["line_items[0][price_data][unit_amount]"])),
+                "currency": form["line_items[0][price_data][currency]"],
+                "payment_status": "unpaid",
+                "payment_intent": "pi_1",
+            },
+        )
+        return web.json_response(session)
+
+    async def retrieve(self, request: web.Request) -> web.Response:
+        self._authorized(request)
+        found = [s for s in self.sessions.values() if s["id"] == request.match_info["id"]]
+        return web.json_response(found[0]) if found else web.json_response({"error": {}}, status=404)
+
+    async def give_back(self, request: web.Request) -> web.Response:
+        self._authorized(request)
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.refunds.setdefault(request.headers["Idempotency-Key"], form)
+        return web.json_response({"id": "re_1", "object": "refund"})
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The only one."""
+        (session,) = self.sessions.values()
+        return session
+
+
+@pytest.fixture
+async def stripe() -> AsyncIterator[Stripe]:
+    account = Stripe()
+    routes = [
+        web.post("/v1/checkout/sessions", account.create),
+        web.get("/v1/checkout/sessions/{id}", account.retrieve),
+        web.post("/v1/refunds", account.give_back),
+    ]
+    async with http_server(routes) as url:
+        account.url = url
+        yield account
+
+
+@pytest.fixture
+def payment(stripe: Stripe) -> PaymentSettings:
+    return PaymentSettings(
+        stripe_key=SecretStr(KEY), stripe_webhook_secret=SecretStr(SIGNING), stripe_url=stripe.url, hold_s=600
+    )
+
+
+@pytest.fixture
+async def shop(
+    own_database_url: str, redis_url: str, payment: PaymentSettings, aiohttp_client: Callable[..., Awaitable[Client]]
+) -> Client:
+    return await aiohttp_client(build_app(settings_for(own_database_url, redis_url, payment=payment)))
+
+
+@pytest.fixture
+async def world(own_world: World) -> World:
+    await own_world.service(price_minor=4800, payment="online", cancel_fee_minor=1000, change_window_min=0)
+    return own_world
+
+
+def event(session: str, *, secret: str = SIGNING, at: float | None = None) -> tuple[bytes, dict[str, str]]:
+    """A call of Stripe about *session*, signed as Stripe does."""
+    body = orjson.dumps(
+        {"id": "evt", "object": "event", "type": "checkout.session.completed", "data": {"object": {"id": session}}}
+    )
+    moment = int(at or time.time())
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, {"Stripe-Signature": f"t={moment},v1={digest}"}
+
+
+async def begin(client: Client, world: World) -> dict[str, Any]:
+    held = await world.hold(world.at(10))
+    order = {**world.order_json(world.at(10)), "hold": held.token}
+    response = await client.post(f"/v1/businesses/{world.slug}/payments", json=order)
+    assert response.status == 201, await response.text()
+    body: dict[str, Any] = await response.json()
+    return body
+
+
+async def appointments(world: World) -> int:
+    rows = await world.sql("SELECT count(*) FROM appointments WHERE status = 'confirmed'")
+    return int(rows[0][0])
+
+
+async def status_of(world: World) -> list[str]:
+    return [row["status"] for row in await world.sql("SELECT status FROM payments ORDER BY id")]
+
+
+async def test_what_is_paid_is_booked_once_however_often_stripe_says_so(
+    shop: Client, world: World, stripe: Stripe
+) -> None:
+    begun = await begin(shop, world)
+    assert (begun["amount_minor"], begun["currency"], begun["status"]) == (4800, "EUR", "open")
+    assert begun["checkout_url"] == "https://checkout.example/pay"
+    assert await appointments(world) == 0
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    answers = await asyncio.gather(*(shop.post("/v1/inbound/stripe", data=body, headers=headers) for _ in range(5)))
+    assert {answer.status for answer in answers} <= {204, 503}
+    assert await appointments(world) == 1
+    assert await status_of(world) == ["booked"]
+    seen = await (await shop.get(f"/v1/payments/{begun['id']}")).json()
+    assert seen["status"] == "booked"
+    assert seen["appointment"] is not None
+
+
+async def test_I84_a_service_that_is_paid_online_is_not_had_without_paying(shop: Client, world: World) -> None:
+    response = await shop.post(f"/v1/businesses/{world.slug}/appointments", json=world.order_json(world.at(10)))
+    assert response.status == 402
+    assert (await response.json())["type"] == "/problems/payment-required"
+    order = {**world.order_json(world.at(10)), "hold": (await world.hold(world.at(10))).token, "amount_minor": 1}
+    assert (await shop.post(f"/v1/businesses/{world.slug}/payments", json=order)).status == 422
+
+
+async def test_H82_a_forged_call_changes_nothing(shop: Client, world: World, stripe: Stripe) -> None:
+    await begin(shop, world)
+    stripe.session["payment_status"] = "paid"
+    session = stripe.session["id"]
+    body, headers = event(session)
+    for forged in ({}, event(session, secret="whsec_other")[1], event(session, at=time.time() - 900)[1]):
+        assert (await shop.post("/v1/inbound/stripe", data=body, headers=forged)).status == 400
+    assert (await shop.post("/v1/inbound/stripe", data=body + b" ", headers=headers)).status == 400
+    assert await appointments(world) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"amount_total": 1}, {"currency": "jpy"}, {"client_reference_id": "other"}])
+async def test_H82_amount_currency_and_reference_are_looked_at_again(
+    shop: Client, world: World, stripe: Stripe, wrong: dict[str, Any]
+) -> None:
+    await begin(shop, world)
+    stripe.session.update({"payment_status": "paid", **wrong})
+    body, headers = event(stripe.session["id"])
+    assert (await shop.post("/v1/inbound/stripe", data=body, headers=headers)).status == 204
+    assert await appointments(world) == 0
+
+
+async def test_H82_a_call_about_what_is_not_paid_books_nothing(shop: Client, world: World, stripe: Stripe) -> None:
+    await begin(shop, world)
+    body, headers = event(stripe.session["id"])
+    assert (await shop.post("/v1/inbound/stripe", data=body, headers=headers)).status == 204
+    assert await appointments(world) == 0
+
+
+async def run_out(world: World) -> None:
+    """The customer took too long to pay."""
+    for table in ("holds", "claims"):
+        await world.sql(f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL")
+
+
+async def test_A15_who_pays_late_gets_the_time_if_nobody_took_it(shop: Client, world: World, stripe: Stripe) -> None:
+    await begin(shop, world)
+    await run_out(world)
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    assert (await appointments(world), await status_of(world)) == (1, ["booked"])
+
+
+async def test_A15_who_pays_late_for_a_time_that_is_gone_gets_everything_back_once(
+    shop: Client, world: World, stripe: Stripe, payment: PaymentSettings
+) -> None:
+    begun = await begin(shop, world)
+    await run_out(world)
+    await world.sql("UPDATE services SET payment = 'on_site'")
+    await world.book(world.at(10))
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    assert await status_of(world) == ["returning"]
+    from uuid import UUID
+
+    for _ in range(2):
+        await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
+    assert await status_of(world) == ["returned"]
+    assert [form["amount"] for form in stripe.refunds.values()] == ["4800"]
+    kinds = [row["kind"] for row in await world.sql("SELECT kind FROM outbox WHERE kind LIKE 'payment%' ORDER BY id")]
+    assert kinds == ["payment.returning", "payment.returned"]
+    assert await world.doubles() == 0
+
+
+async def test_a_cancelled_appointment_that_was_paid_is_paid_back(
+    shop: Client, world: World, stripe: Stripe, payment: PaymentSettings
+) -> None:
+    begun = await begin(shop, world)
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    salt = (await world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
+    token = world.core.vault.manage_token(salt)
+    await cancel(world.core, await target_of_token(world.core, token), no_key())
+    assert await status_of(world) == ["returning"]
+    from uuid import UUID
+
+    await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
+    assert [form["amount"] for form in stripe.refunds.values()] == ["4800"]
+
+
+async def test_a_payment_that_nobody_spoke_of_is_asked_about_when_its_time_is_over(
+    shop: Client, world: World, stripe: Stripe, payment: PaymentSettings
+) -> None:
+    await begin(shop, world)
+    stripe.session["payment_status"] = "paid"
+    await world.sql("UPDATE payments SET expires_at = clock_timestamp() - interval '1 min'")
+    assert await settle_stale(world.core, open_methods(payment)) == 1
+    assert (await appointments(world), await status_of(world)) == (1, ["booked"])
+
+
+async def test_a_provider_of_payments_that_is_away_is_503_and_the_hold_stays(
+    shop: Client, world: World, stripe: Stripe
+) -> None:
+    stripe.down = True
+    held = await world.hold(world.at(10))
+    order = {**world.order_json(world.at(10)), "hold": held.token}
+    response = await shop.post(f"/v1/businesses/{world.slug}/payments", json=order)
+    assert response.status == 503
+    assert "Retry-After" in response.headers
+    assert (await world.sql("SELECT count(*) FROM holds"))[0][0] == 1
+
+
+async def test_paying_at_the_counter_books_at_once(shop: Client, world: World) -> None:
+    await world.sql("UPDATE services SET payment = 'on_site'")
+    begun = await begin(shop, world)
+    assert (begun["method"], begun["status"], begun["checkout_url"]) == ("on_site", "booked", None)
+    assert await appointments(world) == 1

@@ -1,0 +1,166 @@
+"""The waitlist: the first whom a freed time suits gets it held, and a link; then the next."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from server.usecases.cancel import cancel
+from server.usecases.dispatch import dispatch
+from server.usecases.hold import release
+from server.usecases.places import target_of_token
+from server.usecases.waitlist import lapse_offers, offer_freed, take_offer, view
+from tests.world import World, no_key
+
+Client = TestClient[Any, Any]
+
+
+def wish(world: World, **changed: Any) -> dict[str, Any]:
+    day = world.at(9).date().isoformat()
+    customer = {"name": "Wanda", "email": "wanda@example.org", "timezone": "Europe/Berlin"}
+    return {"service": "cut", "provider": "anna", "from": day, "to": day, "customer": customer, **changed}
+
+
+async def join(client: Client, world: World, **changed: Any) -> str:
+    response = await client.post(f"/v1/businesses/{world.slug}/waitlist", json=wish(world, **changed))
+    assert response.status == 201, await response.text()
+    return str((await response.json())["token"])
+
+
+@pytest.fixture
+async def full(world: World) -> World:
+    """One time only, and it is taken."""
+    await world.sql("DELETE FROM working_hours WHERE business_id = $1", world.business_id)
+    await world.sql(
+        "INSERT INTO working_hours (business_id, provider_id, location_id, weekday, start_min, end_min)"
+        " SELECT p.business_id, p.id, $2, d, 600, 630 FROM providers p, generate_series(0, 6) d"
+        " WHERE p.business_id = $1",
+        world.business_id,
+        world.location_id,
+    )
+    return world
+
+
+async def test_who_waits_is_offered_the_time_that_somebody_gave_up_and_takes_it(client: Client, full: World) -> None:
+    booked = await full.book(full.at(10))
+    token = await join(client, full)
+    assert await offer_freed(full.core, full.business_id) == 0
+    await cancel(full.core, await target_of_token(full.core, booked.manage_token), no_key())
+    assert await offer_freed(full.core, full.business_id) == 1
+    assert await offer_freed(full.core, full.business_id) == 0
+    seen = await (await client.get(f"/v1/waitlist/{token}")).json()
+    assert seen["status"] == "offered"
+    assert (
+        await client.post(f"/v1/businesses/{full.slug}/appointments", json=full.order_json(full.at(10)))
+    ).status == 409
+    taken = await client.post(f"/v1/waitlist/{token}/take")
+    assert taken.status == 201
+    assert (await (await client.get(f"/v1/waitlist/{token}")).json())["status"] == "booked"
+    assert await full.doubles() == 0
+    assert await full.misclaimed() == []
+
+
+async def test_the_offer_is_told_by_mail_with_a_link(client: Client, full: World) -> None:
+    token = await join(client, full)
+    await offer_freed(full.core, full.business_id)
+    while await dispatch(full.core):
+        pass
+    rows = await full.sql(
+        "SELECT target, payload FROM deliveries WHERE business_id = $1 AND message = 'waitlist_offer'", full.business_id
+    )
+    assert [row["target"] for row in rows] == ["wanda@example.org"]
+    assert rows[0]["payload"]["path"] == f"/waitlist/{token}"
+
+
+async def test_G75_looking_at_the_link_takes_nothing(client: Client, full: World) -> None:
+    token = await join(client, full)
+    await offer_freed(full.core, full.business_id)
+    page = await client.get(f"/waitlist/{token}")
+    assert (page.status, "Take this time" in await page.text()) == (200, True)
+    assert (await view(full.core, token)).entry.status == "offered"
+    pressed = await client.post(f"/waitlist/{token}", allow_redirects=False)
+    assert pressed.status == 303
+    assert "It is yours" in await (await client.get(f"/waitlist/{token}")).text()
+
+
+async def test_an_offer_that_lapses_goes_to_the_next(client: Client, full: World) -> None:
+    first = await join(client, full)
+    customer = {"name": "Next", "email": "next@example.org", "timezone": "Europe/Berlin"}
+    second = await join(client, full, customer=customer)
+    assert await offer_freed(full.core, full.business_id) == 1
+    for _ in range(3):
+        await full.sql(
+            "UPDATE waitlist_entries SET offer_expires_at = clock_timestamp() WHERE business_id = $1"
+            " AND status = 'offered'",
+            full.business_id,
+        )
+        await full.sql("UPDATE holds SET expires_at = clock_timestamp() WHERE business_id = $1", full.business_id)
+        await full.sql("UPDATE claims SET expires_at = clock_timestamp() WHERE business_id = $1", full.business_id)
+        assert await lapse_offers(full.core) >= 1
+        await offer_freed(full.core, full.business_id)
+    # The first let three offers pass, and is asked no more.
+    assert (await view(full.core, first)).entry.status == "expired"
+    assert (await view(full.core, second)).entry.status == "offered"
+
+
+@pytest.mark.parametrize(("window", "offered"), [(("09:00", "12:00"), 1), (("14:00", "18:00"), 0)])
+async def test_only_times_of_day_that_were_wished_for_are_offered(
+    client: Client, full: World, window: tuple[str, str], offered: int
+) -> None:
+    await join(client, full, windows=[{"from": window[0], "to": window[1]}])
+    assert await offer_freed(full.core, full.business_id) == offered
+
+
+async def test_who_leaves_gives_the_offered_time_back(client: Client, full: World) -> None:
+    token = await join(client, full)
+    await offer_freed(full.core, full.business_id)
+    assert (await client.delete(f"/v1/waitlist/{token}")).status == 204
+    assert (await client.delete(f"/v1/waitlist/{token}")).status == 404
+    await full.book(full.at(10))
+
+
+async def test_a_hold_that_is_let_go_wakes_the_waitlist(client: Client, full: World) -> None:
+    held = await full.hold(full.at(10))
+    await join(client, full)
+    while await dispatch(full.core):
+        pass
+    before = await full.sql("SELECT count(*) FROM deliveries WHERE channel = 'waitlist'")
+    await release(full.core, held.token)
+    while await dispatch(full.core):
+        pass
+    after = await full.sql("SELECT count(*) FROM deliveries WHERE channel = 'waitlist'")
+    assert after[0][0] == before[0][0] + 1
+
+
+async def test_one_address_waits_for_a_service_five_times_at_most(client: Client, full: World) -> None:
+    for _ in range(5):
+        await join(client, full)
+    response = await client.post(f"/v1/businesses/{full.slug}/waitlist", json=wish(full))
+    assert response.status == 409
+
+
+@pytest.mark.timeout(120)
+async def test_A5_cancelling_offering_and_booking_at_once_leave_one_owner(client: Client, full: World) -> None:
+    for _ in range(25):
+        booked = await full.book(full.at(10))
+        token = await join(client, full)
+        target = await target_of_token(full.core, booked.manage_token)
+        results = await asyncio.gather(
+            cancel(full.core, target, no_key()),
+            offer_freed(full.core, full.business_id),
+            offer_freed(full.core, full.business_id),
+            *(full.book(full.at(10)) for _ in range(3)),
+            return_exceptions=True,
+        )
+        assert await full.doubles() == 0
+        winners = [result for result in results[3:] if not isinstance(result, BaseException)]
+        entry = (await view(full.core, token)).entry
+        assert len(winners) + (entry.status == "offered") <= 1
+        if entry.status == "offered":
+            mine = await take_offer(full.core, token, no_key())
+            winners = [mine]
+        for winner in winners:
+            await cancel(full.core, await target_of_token(full.core, winner.manage_token), no_key())  # type: ignore[union-attr]
+        await full.sql("DELETE FROM waitlist_entries WHERE business_id = $1", full.business_id)
+        assert await full.misclaimed() == []
