@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from bench import report
 from bench.availability import FIGURES, measure_availability
 from bench.booking import measure_booking
+from bench.feeds import measure_feeds
 from bench.growth import QUICK_SIZES, SIZES, measure_growth
 from bench.load import client
 from bench.measure import QUICK, THOROUGH, Bench, Row
+from bench.reminders import measure_reminders
 from bench.seed import Seeded, Size, seed
 from bench.services import services
 from bench.slots import measure_slots
@@ -27,7 +29,12 @@ SALONS = Size(providers=500, appointments=100_000, upcoming=200)
 QUICK_SALONS = Size(providers=100, appointments=20_000, upcoming=200)
 """Fifty businesses (or ten) of ten providers with two hundred appointments each in thirty days."""
 
-NAMES = ("slots", *(figure.name for figure in FIGURES), "booking", "growth")
+NAMES = ("slots", *(figure.name for figure in FIGURES), "booking", "growth", "feeds", "reminders")
+
+CALENDAR = Size(providers=10, appointments=1_000, upcoming=100)
+"""One business whose feed has a thousand events."""
+DRAINED = Size(providers=500, appointments=100_000, upcoming=200)
+QUICK_DRAINED = Size(providers=20, appointments=4_000, upcoming=200)
 
 
 def main() -> None:
@@ -68,6 +75,14 @@ def _figures(bench: Bench, names: Sequence[str]) -> Iterable[Row]:
         databases = {size: _seeded(bench, f"growth_{size.appointments}", size) for size in sizes}
         bench.say("measuring growth")
         yield from measure_growth(bench, databases)
+    if "feeds" in names:
+        calendar = _seeded(bench, "calendar", CALENDAR)
+        bench.say("measuring feeds")
+        yield from measure_feeds(bench, calendar)
+    if "reminders" in names:
+        drained = _seeded(bench, "drained", QUICK_DRAINED if bench.quick else DRAINED)
+        bench.say("measuring reminders")
+        yield measure_reminders(bench, drained)
 
 
 def _seeded(bench: Bench, database: str, size: Size) -> Seeded:
