@@ -4,12 +4,13 @@ Owns the calendar texts of appointments: which are out of date, keeping new ones
 Leaves rendering to `usecases/render_texts`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from server.domain.appointment import Person, Shown
 from server.store.appointments import APPOINTMENT_COLUMNS, APPOINTMENT_TABLES, appointment_of
 from server.store.engine import Session
+from server.store.locks import in_order, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,16 @@ class NewText:
     shown: Shown
     full: str
     initials: str
+
+
+async def one_at_a_time(session: Session, businesses: Iterable[int]) -> None:
+    """
+    Until the transaction ends, nobody else renders for *businesses*.
+
+    So what is read afterwards is not older than what others have kept, and no two of them wait in a ring.
+    """
+    keys = in_order(key_of("calendar texts", business_id) for business_id in set(businesses))
+    await session.execute("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) key", keys)
 
 
 _STALE = (
@@ -98,7 +109,7 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])
 """
 
 
-async def raise_feed_versions(session: Session, scopes: Sequence[tuple[int, str, int]]) -> None:
+async def raise_feed_versions(session: Session, scopes: Iterable[tuple[int, str, int]]) -> None:
     """
     Something has changed in each of *scopes*: `(business id, scope, id)`.
 
@@ -109,14 +120,19 @@ async def raise_feed_versions(session: Session, scopes: Sequence[tuple[int, str,
 
 
 _SHOWING = """
-SELECT a.id FROM appointments a JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
- WHERE a.business_id = $1 AND a.ends_at > clock_timestamp() - interval '60 days'
-   AND ($2 = 'businesses' OR a.service_id = $3 AND $2 = 'services' OR a.provider_id = $3 AND $2 = 'providers'
-        OR a.location_id = $3 AND $2 = 'locations')
+SELECT id FROM appointments
+ WHERE business_id = $1 AND starts_at > clock_timestamp() - interval '60 days' AND status <> 'held'
+   AND ($2 = 'businesses' OR service_id = $3 AND $2 = 'services' OR provider_id = $3 AND $2 = 'providers'
+        OR location_id = $3 AND $2 = 'locations')
+ ORDER BY id
 """
 
 
 async def appointments_showing(session: Session, business_id: int, table: str, row_id: int) -> list[int]:
-    """Ids of the appointments whose text has the name of this business, service, provider or location."""
+    """
+    Ids of the appointments whose text has the name of this business, service, provider or location.
+
+    Those of the last 60 days and all to come: what is longer past keeps the names of its time.
+    """
     rows = await session.fetch(_SHOWING, business_id, table, row_id)
     return [row["id"] for row in rows]

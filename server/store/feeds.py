@@ -11,6 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from server.domain.appointment import Place
+from server.domain.hours import DateException, WeeklyWindow
+from server.holidays import public_holidays
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
 from server.store.engine import Row, Session
 
@@ -45,11 +47,14 @@ class FoundFeed:
     """Name of the provider, service or location; empty for the business and for customers."""
     zone: str
     """Of the business's first location: what a client may show the calendar in."""
+    created_at: datetime
     version: int
     changed_at: datetime
+    """Of the feed, its appointments or any name that it shows."""
     busy_version: int
     busy_changed_at: datetime
     has_open_facts: bool
+    """Something has happened to an appointment that the dispatcher has not seen yet."""
     now: datetime
 
 
@@ -66,8 +71,10 @@ SELECT f.business_id, f.id, f.uid, f.name, f.scope,
        coalesce(p.name, s.name, l.name, '') AS subject,
        coalesce(l.timezone, (SELECT timezone FROM locations WHERE business_id = b.id ORDER BY id LIMIT 1), 'Etc/UTC')
            AS zone,
-       coalesce(v.version, 0) AS version, coalesce(v.changed_at, f.created_at) AS changed_at,
-       coalesce(v.busy_version, 0) AS busy_version, coalesce(v.busy_changed_at, f.created_at) AS busy_changed_at,
+       f.created_at, coalesce(v.version, 0) AS version, coalesce(v.busy_version, 0) AS busy_version,
+       greatest(v.changed_at, f.updated_at, b.updated_at, p.updated_at, s.updated_at, l.updated_at) AS changed_at,
+       greatest(v.busy_changed_at, f.updated_at, b.updated_at, p.updated_at, s.updated_at, l.updated_at)
+           AS busy_changed_at,
        EXISTS (SELECT FROM outbox o WHERE o.business_id = f.business_id AND o.done_at IS NULL
                   AND o.appointment_id IS NOT NULL) AS has_open_facts,
        clock_timestamp() AS now
@@ -91,22 +98,33 @@ async def find_feed(session: Session, token_hash: bytes) -> FoundFeed | None:
     return FoundFeed(**dict(row)) if row else None
 
 
-async def open_appointments(session: Session, business_id: int, *, limit: int) -> list[tuple[int, int]]:
-    """`(business id, appointment id)` of appointments with a fact that was not dispatched yet."""
-    rows = await session.fetch(
-        "SELECT DISTINCT appointment_id FROM outbox"
-        " WHERE business_id = $1 AND done_at IS NULL AND appointment_id IS NOT NULL LIMIT $2",
-        business_id,
-        limit,
-    )
-    return [(business_id, row["appointment_id"]) for row in rows]
+_STALE = """
+SELECT DISTINCT o.appointment_id
+  FROM outbox o
+  JOIN appointments a ON a.business_id = o.business_id AND a.id = o.appointment_id AND a.status <> 'held'
+  LEFT JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
+ WHERE o.business_id = $1 AND o.done_at IS NULL AND (x.version IS NULL OR x.version < a.version)
+ LIMIT $2
+"""
+
+
+async def stale_appointments(session: Session, business_id: int, *, limit: int) -> list[int]:
+    """Ids of appointments with a fact that was not dispatched yet, and a text that is older."""
+    return [row["appointment_id"] for row in await session.fetch(_STALE, business_id, limit)]
+
+
+async def stay_in_this_moment(session: Session) -> None:
+    """All that this transaction reads from now on is of one moment, and it writes nothing."""
+    await session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 _OF_SCOPE = {
-    "business": "$2 = $2",
+    "business": "$2::bigint = 0",
     "provider": "a.provider_id = $2",
     "service": "a.service_id = $2",
     "location": "a.location_id = $2",
+    "customer": """a.id IN (SELECT t.appointment_id FROM attendees t
+                             WHERE t.business_id = $1 AND t.customer_id = $2 AND t.cancelled_at IS NULL)""",
 }
 
 
@@ -117,16 +135,27 @@ def _within(scope: str) -> str:
        AND a.status <> 'held'"""
 
 
+@dataclass(frozen=True, slots=True)
+class TextPage:
+    """Events of a feed, in the order of their start."""
+
+    texts: list[str]
+    stale: list[int]
+    """Ids of appointments that have no text, or an old one."""
+    following: tuple[datetime, int] | None
+    """Where the next page begins; None on the last one."""
+
+
 async def page_of_texts(
     session: Session, feed: FoundFeed, window: Span, cancelled_since: datetime, after: tuple[datetime, int]
-) -> tuple[list[str], tuple[datetime, int] | None]:
-    """Up to `PAGE` texts after *after*, by start, and where the next page begins; None on the last one."""
+) -> TextPage:
+    """Up to `PAGE` texts after *after*."""
     column = "full_text" if feed.privacy == "full" else "initials_text"
     rows = await session.fetch(
         f"""
-        SELECT a.starts_at, a.id, x.{column} AS text
+        SELECT a.starts_at, a.id, x.{column} AS text, x.version IS DISTINCT FROM a.version AS is_stale
           FROM appointments a
-          JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
+          LEFT JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
         {_within(feed.scope)}
            AND (a.status NOT IN ('cancelled', 'declined') OR a.updated_at >= $5)
            AND (a.starts_at, a.id) > ($6, $7)
@@ -138,18 +167,21 @@ async def page_of_texts(
         cancelled_since,
         *after,
     )
-    following = (rows[-1]["starts_at"], rows[-1]["id"]) if len(rows) == PAGE else None
-    return [row["text"] for row in rows], following
+    return TextPage(
+        texts=[row["text"] for row in rows if row["text"] is not None],
+        stale=[row["id"] for row in rows if row["is_stale"]],
+        following=(rows[-1]["starts_at"], rows[-1]["id"]) if len(rows) == PAGE else None,
+    )
 
 
 _BUSY_OF_PROVIDER = """
 SELECT lower(c.during) AS start, upper(c.during) AS end
   FROM claims c JOIN providers p ON p.business_id = c.business_id AND p.resource_id = c.resource_id
  WHERE c.business_id = $1 AND p.id = $2 AND c.appointment_id IS NOT NULL AND c.expires_at IS NULL
-   AND c.during && tstzrange($3, $4)
+   AND lower(c.during) < $4 AND lower(c.during) > $3::timestamptz - interval '5 days' AND upper(c.during) > $3
 UNION ALL
 SELECT lower(during), upper(during) FROM busy_blocks
- WHERE business_id = $1 AND provider_id = $2 AND during && tstzrange($3, $4)
+ WHERE business_id = $1 AND provider_id = $2 AND upper(during) > $3 AND lower(during) < $4
 """
 
 
@@ -157,6 +189,8 @@ async def busy_spans(session: Session, feed: FoundFeed, window: Span) -> list[Sp
     """
     When somebody is busy: claims of appointments, buffers included, and busy blocks; of others than providers, when
     their appointments take place. Holds are nobody's business: most of them are gone in minutes.
+
+    Nothing reaches out of *window*.
     """
     if feed.scope == "provider":
         query = _BUSY_OF_PROVIDER
@@ -165,7 +199,7 @@ async def busy_spans(session: Session, feed: FoundFeed, window: Span) -> list[Sp
         SELECT a.starts_at AS start, a.ends_at AS end FROM appointments a {_within(feed.scope)}
            AND a.status NOT IN ('cancelled', 'declined')"""
     rows = await session.fetch(query, feed.business_id, feed.scope_id, *window)
-    return [(row["start"], row["end"]) for row in rows]
+    return [(max(row["start"], window[0]), min(row["end"], window[1])) for row in rows]
 
 
 _OF_CUSTOMER = (
@@ -222,8 +256,10 @@ async def list_feeds(session: Session, business_id: int, *, after: int | None, l
     return [_row(row) for row in rows]
 
 
-async def find_feed_row(session: Session, business_id: int, uid: UUID) -> FeedRow | None:
-    """One feed of a business."""
+async def find_feed_row(session: Session, business_id: int, uid: UUID, *, lock: bool = False) -> FeedRow | None:
+    """One feed of a business; with *lock* nobody else changes it, or its tokens, until the transaction ends."""
+    if lock:
+        await session.execute("SELECT FROM feeds WHERE business_id = $1 AND uid = $2 FOR UPDATE", business_id, uid)
     row = await session.first(_ROWS + " AND f.uid = $2", business_id, uid)
     return _row(row) if row else None
 
@@ -317,50 +353,68 @@ async def change_feed(session: Session, business_id: int, feed_id: int, values: 
     )
 
 
-async def customer_of(session: Session, business_id: int, attendee_id: int) -> int:
-    """The customer that an attendee is."""
+async def lock_customer_of(session: Session, business_id: int, attendee_id: int) -> int:
+    """The customer that an attendee is. Until the transaction ends, nobody else gives them a feed."""
     return int(
         await session.value(
-            "SELECT customer_id FROM attendees WHERE business_id = $1 AND id = $2", business_id, attendee_id
+            "SELECT c.id FROM attendees t JOIN customers c ON c.business_id = t.business_id AND c.id = t.customer_id"
+            " WHERE t.business_id = $1 AND t.id = $2 FOR NO KEY UPDATE OF c",
+            business_id,
+            attendee_id,
         )
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceHours:
-    """A provider's hours in one zone: weekly windows, and dates whose windows replace them."""
+    """A provider's hours at one location: weekly windows, and dates whose windows replace them."""
 
     zone: str
-    weekly: Sequence[tuple[int, int, int]]
-    """`(weekday, start, end)`, minutes from local midnight; Monday is 0."""
-    differing: Sequence[tuple[date, Sequence[tuple[int, int]]]]
+    weekly: Sequence[WeeklyWindow]
+    exceptions: Sequence[DateException]
+    holidays: frozenset[date]
+    """Closed, unless an exception says otherwise."""
 
 
-_WEEKLY = """
-SELECT l.timezone, w.weekday, w.start_min, w.end_min
-  FROM working_hours w JOIN locations l ON l.business_id = w.business_id AND l.id = w.location_id
- WHERE w.business_id = $1 AND w.provider_id = $2
-   AND coalesce(w.valid_from, $3) <= $3 AND coalesce(w.valid_until, $3) >= $3
- ORDER BY l.timezone, w.weekday, w.start_min
-"""
-_DIFFERING = """
-SELECT l.timezone, e.day,
-       (SELECT coalesce(array_agg(ARRAY[lower(w), upper(w)] ORDER BY lower(w)), '{}') FROM unnest(e.windows) w)
-           AS windows
-  FROM exceptions e JOIN locations l ON l.business_id = e.business_id AND l.id = e.location_id
- WHERE e.business_id = $1 AND e.provider_id = $2 AND e.day BETWEEN $3 AND $4
+_HOURS = """
+SELECT l.timezone, l.holiday_country, l.holiday_subdivision, weekly.windows AS weekly, special.days AS exceptions
+  FROM locations l
+ CROSS JOIN LATERAL (
+       SELECT json_agg(json_build_array(weekday, start_min, end_min, valid_from, valid_until)
+                       ORDER BY weekday, start_min) AS windows
+         FROM working_hours w
+        WHERE w.business_id = l.business_id AND w.location_id = l.id AND w.provider_id = $2) weekly
+ CROSS JOIN LATERAL (
+       SELECT json_agg(json_build_array(day,
+                (SELECT coalesce(json_agg(json_build_array(lower(part), upper(part))), '[]')
+                   FROM unnest(windows) part))) AS days
+         FROM exceptions e
+        WHERE e.business_id = l.business_id AND e.location_id = l.id AND e.provider_id = $2
+          AND e.day BETWEEN $3 AND $4) special
+ WHERE l.business_id = $1 AND l.active AND (weekly.windows IS NOT NULL OR special.days IS NOT NULL)
+ ORDER BY l.id
 """
 
 
 async def hours_of_provider(session: Session, feed: FoundFeed, first: date, last: date) -> list[PlaceHours]:
-    """The working hours of the provider of *feed*, by the zones of their locations, as they are on *first*."""
-    weekly = await session.fetch(_WEEKLY, feed.business_id, feed.scope_id, first)
-    differing = await session.fetch(_DIFFERING, feed.business_id, feed.scope_id, first, last)
+    """The working hours of the provider of *feed*, one entry per location, with what differs from *first* to *last*."""
+    rows = await session.fetch(_HOURS, feed.business_id, feed.scope_id, first, last)
     return [
         PlaceHours(
-            zone,
-            [(row[1], row[2], row[3]) for row in weekly if row[0] == zone],
-            [(row[1], [(w[0], w[1]) for w in row[2]]) for row in differing if row[0] == zone],
+            zone=row["timezone"],
+            weekly=[
+                WeeklyWindow(weekday, start, end, _date(valid_from), _date(valid_until))
+                for weekday, start, end, valid_from, valid_until in row["weekly"] or ()
+            ],
+            exceptions=[
+                DateException(date.fromisoformat(day), tuple((start, end) for start, end in windows))
+                for day, windows in row["exceptions"] or ()
+            ],
+            holidays=public_holidays(row["holiday_country"], row["holiday_subdivision"], first.year, last.year),
         )
-        for zone in sorted({row[0] for row in weekly} | {row[0] for row in differing})
+        for row in rows
     ]
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text is not None else None

@@ -16,10 +16,10 @@ from server.store.feeds import (
     FeedRow,
     change_feed,
     customer_feed,
-    customer_of,
     find_feed_row,
     insert_feed,
     list_feeds,
+    lock_customer_of,
     renew_token,
     retire_tokens,
     revoke_feed,
@@ -148,7 +148,7 @@ async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
     token = new_token()
 
     async def work(session: Session) -> None:
-        customer = await customer_of(session, appointment.business_id, attendee.id)
+        customer = await lock_customer_of(session, appointment.business_id, attendee.id)
         feed_id = await customer_feed(session, appointment.business_id, customer)
         if feed_id is None:
             values = {
@@ -168,7 +168,7 @@ async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
 
 
 async def _living(session: Session, business_id: int, uid: UUID) -> FeedRow:
-    row = await find_feed_row(session, business_id, uid)
+    row = await find_feed_row(session, business_id, uid, lock=True)
     if row is None or row.revoked_at is not None:
         raise NotFound(what="feed")
     return row

@@ -4,95 +4,126 @@ Owns the secret addresses of feeds: what is new since the last time, and the doc
 Leaves what is in it to `usecases/read_feed`.
 """
 
-import zlib
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
 from aiohttp import hdrs, web
 
-from server.usecases.read_feed import Opened, View, chunks, open_feed
+from server.domain.errors import Gone, NotFound, Unavailable
+from server.usecases.read_feed import Opened, View, document, open_feed
 from server.web.access import Who
 from server.web.answers import SAFE
 from server.web.keys import CORE, SETTINGS
 from server.web.route import Handler, Route
 
-_GZIP = 16 + zlib.MAX_WBITS
-_LEVEL = 3
+_HIDDEN = {**SAFE, "X-Robots-Tag": "noindex, nofollow"}
+_SETTLED = timedelta(seconds=10)
+"""No transaction takes longer: what changed before that cannot change again within the same second."""
 
 
 def serve(view: View) -> Handler:
     """The handler of one document."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        settings = request.app[SETTINGS]
-        opened = await open_feed(request.app[CORE], settings.feed, request.match_info["token"], view)
-        gzipped = _wants_gzip(request)
-        headers = _headers(opened, gzipped)
-        if _is_known(request, headers[hdrs.ETAG], opened.changed_at):
-            return web.Response(status=304, headers=headers)
-        response = web.StreamResponse(headers=headers)
-        response.content_type, response.charset = "text/calendar", "utf-8"
-        if gzipped:
-            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-        body = chunks(request.app[CORE], settings.feed, opened, base_url=settings.http.base_url)
-        # The first page before the first header: what fails until then is a 503, and never half a calendar.
-        first = await anext(body) + await anext(body, b"")
-        await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            async for piece in _compressed(first, body) if gzipped else _plain(first, body):
-                await response.write(piece)
-        await response.write_eof()
-        return response
+        try:
+            return await _answer(request, view)
+        except NotFound:
+            return _refusal(404, "There is no such calendar.")
+        except Gone:
+            return _refusal(410, "This address was replaced or taken back. Ask whoever gave it to you for a new one.")
+        except Unavailable as error:
+            retry: dict[str, str] = {hdrs.RETRY_AFTER: str(error.retry_after_s)}
+            return _refusal(503, "Temporarily unavailable. Keep what you have and ask again.", retry)
 
     return handle
 
 
-async def _plain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
+async def _answer(request: web.Request, view: View) -> web.StreamResponse:
+    """
+    The document, or that the caller has it already.
+
+    It is made before the first header leaves, compressed, and sent in pieces: half a calendar would delete appointments
+    at the other end.
+    """
+    core, settings = request.app[CORE], request.app[SETTINGS]
+    opened = await open_feed(core, settings.feed, request.match_info["token"], view)
+    zipped = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+    last_modified = _last_modified(opened)
+    headers = _headers(opened, last_modified, zipped)
+    if _is_known(request, headers[hdrs.ETAG], last_modified):
+        return web.Response(status=304, headers=headers)
+    content = await document(core, settings.feed, opened, base_url=settings.http.base_url)
+    response = web.StreamResponse(headers=headers)
+    response.content_type, response.charset = "text/calendar", "utf-8"
+    response.content_length = content.zipped_length if zipped else content.length
+    if zipped:
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+    await response.prepare(request)
+    if request.method != hdrs.METH_HEAD:
+        for piece in content.zipped() if zipped else content.plain():
+            await response.write(piece)
+    await response.write_eof()
+    return response
 
 
-async def _compressed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    squeeze = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    async for piece in _plain(first, rest):
-        if smaller := squeeze.compress(piece):
-            yield smaller
-    yield squeeze.flush()
+def _refusal(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """In plain text: what reads this is a calendar app, which may show it to somebody."""
+    return web.Response(
+        status=status, text=text + "\n", headers={**_HIDDEN, hdrs.CACHE_CONTROL: "no-store", **(headers or {})}
+    )
 
 
-def _headers(opened: Opened, gzipped: bool) -> dict[str, str]:
+def _headers(opened: Opened, last_modified: datetime | None, zipped: bool) -> dict[str, str]:
     """The same for GET, HEAD and 304 (RFC 9110, 15.4.5)."""
-    tag = f"{opened.tag}-gz" if gzipped else opened.tag
-    return {
-        **SAFE,
-        hdrs.ETAG: f'"{tag}"',
-        hdrs.LAST_MODIFIED: format_datetime(opened.changed_at, usegmt=True),
+    headers = {
+        **_HIDDEN,
+        hdrs.ETAG: f'"{opened.tag}-gz"' if zipped else f'"{opened.tag}"',
         hdrs.CACHE_CONTROL: "private, max-age=300",
         hdrs.VARY: hdrs.ACCEPT_ENCODING,
         hdrs.CONTENT_DISPOSITION: f'inline; filename="{opened.view}.{"ifb" if opened.view is View.IFB else "ics"}"',
-        "X-Robots-Tag": "noindex, nofollow",
     }
+    if last_modified is not None:
+        headers[hdrs.LAST_MODIFIED] = format_datetime(last_modified, usegmt=True)
+    return headers
 
 
-def _wants_gzip(request: web.Request) -> bool:
-    return "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+def _last_modified(opened: Opened) -> datetime | None:
+    """
+    Whole seconds; a second earlier while another change may come within the same one, or be on its way.
+
+    So nobody keeps a date that is true of two documents (RFC 9110, 8.8.2.2): what they missed is newer than it soon.
+    """
+    if opened.changed_at is None:
+        return None
+    seconds = opened.changed_at.astimezone(UTC).replace(microsecond=0)
+    return seconds if opened.feed.now - opened.changed_at >= _SETTLED else seconds - timedelta(seconds=1)
 
 
-def _is_known(request: web.Request, etag: str, changed_at: datetime) -> bool:
+def accepts_gzip(header: str) -> bool:
+    """Whether Accept-Encoding takes gzip (RFC 9110, 12.5.3); a weight of zero says no."""
+    weights: dict[str, bool] = {}
+    for part in header.lower().split(","):
+        coding, *parameters = (word.strip() for word in part.split(";"))
+        weights[coding] = not any(word.startswith("q=") and not word[2:].strip("0.") for word in parameters)
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
+
+
+def _is_known(request: web.Request, etag: str, last_modified: datetime | None) -> bool:
     """Whether the caller has this already (RFC 9110, 13.2.2): the tag decides where there is one, else the date."""
-    tags = request.headers.get(hdrs.IF_NONE_MATCH)
-    if tags is not None:
-        return tags.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in tags.split(",")]
+    tags = request.headers.getall(hdrs.IF_NONE_MATCH, [])
+    if tags:
+        known = [tag.strip().removeprefix("W/") for value in tags for tag in value.split(",")]
+        return "*" in known or etag in known
     since = request.headers.get(hdrs.IF_MODIFIED_SINCE)
-    if since is None:
+    if since is None or last_modified is None:
         return False
     try:
         moment = parsedate_to_datetime(since)
-    except ValueError:
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return last_modified <= moment
+    except (ValueError, OverflowError):
         return False
-    return changed_at <= (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
 
 
 def feed_routes() -> list[Route]:
