@@ -20,6 +20,7 @@ _BUFFER = memoryview(bytearray(1 << 20))
 _LONGEST_HEAD = 4096
 _LENGTH = b"content-length: "
 _DRAIN_S = 10.0
+_WITHOUT_BODY = frozenset({204, 304})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +128,13 @@ class _Connection:
                 raise BadAnswer("the head of the answer is too long")
             return False
         head = self.head[:end].lower()
+        self.status = int(head[9:12])
+        if self.status in _WITHOUT_BODY:
+            self.body_bytes = self.missing = 0
+            return True
         at = head.find(_LENGTH)
         if at < 0:
             raise BadAnswer(f"no content-length in {head!r}")
-        self.status = int(head[9:12])
         self.body_bytes = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
         self.missing = self.body_bytes - (self.received - end - 4)
         return self.missing == 0

@@ -16,7 +16,7 @@ from server.payments import open_methods
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
-from server.redis.listeners import Listeners
+from server.redis.listeners import Change, Listeners
 from server.redis.rate_limits import RateLimits
 from server.redis.versions import Versions
 from server.settings import Settings
@@ -25,7 +25,8 @@ from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
-from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, METHODS, SETTINGS, STREAMS, TALLY, OpenStreams
+from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, METHODS, OPENED, SETTINGS, STREAMS, TALLY, OpenStreams
+from server.web.opened_feeds import OpenedFeeds
 from server.web.pages.mailbox import add_mailbox
 from server.web.routes import add_routes
 from server.web.tally import Tally
@@ -45,7 +46,14 @@ def build_app(settings: Settings) -> web.Application:
     cache = AvailabilityCache(Versions(link), settings.cache)
     app[LINK] = link
     app[CACHE] = cache
-    app[LISTENERS] = Listeners(settings.redis.url, heard=lambda change: cache.forget(change.business))
+    opened = OpenedFeeds()
+    app[OPENED] = opened
+
+    def forget(change: Change) -> None:
+        cache.forget(change.business)
+        opened.forget(change.business)
+
+    app[LISTENERS] = Listeners(settings.redis.url, heard=forget)
     app.cleanup_ctx.append(_core)
     app.cleanup_ctx.append(_listening)
     app.on_shutdown.append(_end_streams)

@@ -101,8 +101,8 @@ async def keep_texts(session: Session, texts: Sequence[NewText]) -> None:
 
 
 _RAISE = """
-INSERT INTO feed_versions AS known (business_id, scope, scope_id)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])
+INSERT INTO feed_versions AS known (business_id, scope, scope_id, version, busy_version)
+SELECT *, 2, 2 FROM unnest($1::bigint[], $2::text[], $3::bigint[])
     ON CONFLICT (business_id, scope, scope_id) DO UPDATE
    SET version = known.version + 1, changed_at = clock_timestamp(),
        busy_version = known.busy_version + 1, busy_changed_at = clock_timestamp()

@@ -71,7 +71,9 @@ SELECT f.business_id, f.id, f.uid, f.name, f.scope,
        coalesce(p.name, s.name, l.name, '') AS subject,
        coalesce(l.timezone, (SELECT timezone FROM locations WHERE business_id = b.id ORDER BY id LIMIT 1), 'Etc/UTC')
            AS zone,
-       f.created_at, coalesce(v.version, 0) AS version, coalesce(v.busy_version, 0) AS busy_version,
+       f.created_at,
+       -- A busy block makes a row whose version is 1: that is no news of appointments.
+       coalesce(v.version, 1) AS version, coalesce(v.busy_version, 0) AS busy_version,
        greatest(v.changed_at, f.updated_at, b.updated_at, p.updated_at, s.updated_at, l.updated_at) AS changed_at,
        greatest(v.busy_changed_at, f.updated_at, b.updated_at, p.updated_at, s.updated_at, l.updated_at)
            AS busy_changed_at,

@@ -100,11 +100,9 @@ async def open_feed(core: Core, settings: FeedSettings, token: str, view: View) 
     hashed = token_hash(token)
     async with core.database.reading() as session:
         feed = await find_feed(session, hashed)
-        if feed is not None and feed.has_open_facts and not feed.is_over:
+    if feed is not None and feed.has_open_facts and not feed.is_over:
+        async with core.database.reading() as session:
             stale = await stale_appointments(session, feed.business_id, limit=_MOST_REPAIRED)
-        else:
-            stale = []
-    if stale and feed is not None:
         await _repair(core, feed.business_id, stale)
         async with core.database.reading() as session:
             feed = await find_feed(session, hashed)

@@ -4,17 +4,19 @@ Owns the secret addresses of feeds: what is new since the last time, and the doc
 Leaves what is in it to `usecases/read_feed`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from server.domain.errors import Gone, NotFound, Unavailable
 from server.usecases.read_feed import Opened, View, document, open_feed
 from server.web.access import Who
 from server.web.answers import SAFE
-from server.web.keys import CORE, SETTINGS
+from server.web.keys import CORE, OPENED, SETTINGS
+from server.web.opened_feeds import Newness
 from server.web.route import Handler, Route
 
 _HIDDEN = {**SAFE, "X-Robots-Tag": "noindex, nofollow"}
@@ -39,6 +41,19 @@ def serve(view: View) -> Handler:
     return handle
 
 
+def unchanged(view: View) -> Callable[[web.Request], web.Response | None]:
+    """Answers 304 from what is remembered of the last second, so that a storm of polls costs no query each."""
+
+    def look(request: web.Request) -> web.Response | None:
+        zipped = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+        known = request.app[OPENED].find(request.match_info["token"], view, zipped)
+        if known is None or not _is_known(request, known.etag, known.last_modified):
+            return None
+        return web.Response(status=304, headers=known.headers)
+
+    return look
+
+
 async def _answer(request: web.Request, view: View) -> web.StreamResponse:
     """
     The document, or that the caller has it already.
@@ -47,11 +62,15 @@ async def _answer(request: web.Request, view: View) -> web.StreamResponse:
     at the other end.
     """
     core, settings = request.app[CORE], request.app[SETTINGS]
-    opened = await open_feed(core, settings.feed, request.match_info["token"], view)
+    token = request.match_info["token"]
+    opened = await open_feed(core, settings.feed, token, view)
     zipped = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
     last_modified = _last_modified(opened)
-    headers = _headers(opened, last_modified, zipped)
-    if _is_known(request, headers[hdrs.ETAG], last_modified):
+    headers = CIMultiDict(_headers(opened, last_modified, zipped))
+    etag = headers[hdrs.ETAG]
+    newness = Newness(business=opened.feed.business, etag=etag, last_modified=last_modified, headers=headers)
+    request.app[OPENED].keep(token, view, zipped, newness)
+    if _is_known(request, etag, last_modified):
         return web.Response(status=304, headers=headers)
     content = await document(core, settings.feed, opened, base_url=settings.http.base_url)
     response = web.StreamResponse(headers=headers)
@@ -131,11 +150,15 @@ def feed_routes() -> list[Route]:
     calendar = {200: None, 304: None}
     return [
         Route("GET", "/feeds/{token}/appointments.ics", Who.TOKEN, serve(View.APPOINTMENTS), "Feeds",
-              "Appointments, to subscribe to", answers=calendar, media_type="text/calendar"),
+              "Appointments, to subscribe to", answers=calendar, media_type="text/calendar",
+              ready=unchanged(View.APPOINTMENTS)),
         Route("GET", "/feeds/{token}/freebusy.ics", Who.TOKEN, serve(View.FREEBUSY), "Feeds",
-              "Busy time as events that say no more", answers=calendar, media_type="text/calendar"),
+              "Busy time as events that say no more", answers=calendar, media_type="text/calendar",
+              ready=unchanged(View.FREEBUSY)),
         Route("GET", "/feeds/{token}/freebusy.ifb", Who.TOKEN, serve(View.IFB), "Feeds",
-              "Busy time as VFREEBUSY, for scheduling clients", answers=calendar, media_type="text/calendar"),
+              "Busy time as VFREEBUSY, for scheduling clients", answers=calendar, media_type="text/calendar",
+              ready=unchanged(View.IFB)),
         Route("GET", "/feeds/{token}/availability.ics", Who.TOKEN, serve(View.AVAILABILITY), "Feeds",
-              "A provider's working hours as VAVAILABILITY", answers=calendar, media_type="text/calendar"),
+              "A provider's working hours as VAVAILABILITY", answers=calendar, media_type="text/calendar",
+              ready=unchanged(View.AVAILABILITY)),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from server.redis.rate_limits import RateLimits
 from server.settings import Settings
 from server.usecases.core import Core
 from server.web.access import Caller
+from server.web.opened_feeds import OpenedFeeds
 from server.web.shapes.base import Shape
 from server.web.tally import Tally
 
@@ -39,6 +40,7 @@ CACHE = web.AppKey("availability cache", AvailabilityCache)
 LINK = web.AppKey("redis link", RedisLink)
 LISTENERS = web.AppKey("listeners", Listeners)
 LIMITS = web.AppKey("rate limits", RateLimits)
+OPENED = web.AppKey("opened feeds", OpenedFeeds)
 TALLY = web.AppKey("tally", Tally)
 METHODS = web.AppKey("ways to pay", Mapping[str, PaymentMethod])
 STREAMS = web.AppKey("open streams", OpenStreams)
