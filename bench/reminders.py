@@ -38,8 +38,8 @@ def measure_reminders(bench: Bench, seeded: Seeded) -> Row:
     sink = subprocess.Popen([sys.executable, "-m", "bench.smtp_sink", str(port), str(file)])
     try:
         asyncio.run(_make_due(seeded.url, number))
-        with _worker(seeded.url, bench.services.redis.url, port) as worker:
-            seconds, cpu, early, late = _drained(worker, file, number)
+        with worker(seeded.url, bench.services.redis.url, port) as mailing:
+            seconds, cpu, early, late = _drained(mailing, file, number)
     finally:
         sink.kill()
         sink.wait()
@@ -89,7 +89,8 @@ def _lines(file: Path) -> int:
 
 
 @contextlib.contextmanager
-def _worker(database_url: str, redis_url: str, mail_port: int) -> Iterator[subprocess.Popen[bytes]]:
+def worker(database_url: str, redis_url: str, mail_port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process that mails to *mail_port*."""
     environment = {
         **os.environ,
         **SETTINGS,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from bench import report
+from bench.after_commit import measure_after_commit
 from bench.availability import FIGURES, measure_availability
 from bench.booking import measure_booking
 from bench.feeds import measure_feeds
@@ -29,7 +30,7 @@ SALONS = Size(providers=500, appointments=100_000, upcoming=200)
 QUICK_SALONS = Size(providers=100, appointments=20_000, upcoming=200)
 """Fifty businesses (or ten) of ten providers with two hundred appointments each in thirty days."""
 
-NAMES = ("slots", *(figure.name for figure in FIGURES), "booking", "growth", "feeds", "reminders")
+NAMES = ("slots", *(figure.name for figure in FIGURES), "booking", "growth", "after-commit", "feeds", "reminders")
 
 CALENDAR = Size(providers=10, appointments=1_000, upcoming=100)
 """One business whose feed has a thousand events."""
@@ -62,7 +63,7 @@ def _figures(bench: Bench, names: Sequence[str]) -> Iterable[Row]:
     if "slots" in names:
         yield measure_slots(bench)
     figures = [figure for figure in FIGURES if figure.name in names]
-    if figures or "booking" in names:
+    if figures or {"booking", "after-commit"} & set(names):
         salons = _seeded(bench, "salons", QUICK_SALONS if bench.quick else SALONS)
         for figure in figures:
             bench.say(f"measuring {figure.name}")
@@ -70,6 +71,9 @@ def _figures(bench: Bench, names: Sequence[str]) -> Iterable[Row]:
         if "booking" in names:
             bench.say("measuring booking")
             yield measure_booking(bench, salons, "salons")
+        if "after-commit" in names:
+            bench.say("measuring booking while everything after the commit goes on")
+            yield measure_after_commit(bench, salons)
     if "growth" in names:
         sizes = QUICK_SIZES if bench.quick else SIZES
         databases = {size: _seeded(bench, f"growth_{size.appointments}", size) for size in sizes}

@@ -293,6 +293,9 @@ class WorkerSettings(BaseModel):
     sending: int = Field(default=20, ge=1, le=500)
     """Messages in the air at once, per worker."""
 
+    nice: int = Field(default=5, ge=0, le=19)
+    """How far a worker steps back where it shares processors with web processes: bookings come first."""
+
     horizon_s: int = Field(default=120, ge=10)
     """How far ahead reminders become timed jobs."""
 

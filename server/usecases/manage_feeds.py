@@ -93,7 +93,9 @@ async def rotate_feed(core: Core, editor: Editor, uid: UUID) -> Issued:
         await _note(session, editor, row, "rotated", {})
         return Issued(await _row(session, editor.business_id, uid), token)
 
-    return await core.database.transact(work)
+    issued = await core.database.transact(work)
+    await _tell(core, editor)
+    return issued
 
 
 async def edit_feed(core: Core, editor: Editor, uid: UUID, values: Mapping[str, str]) -> FeedRow:
@@ -113,7 +115,9 @@ async def edit_feed(core: Core, editor: Editor, uid: UUID, values: Mapping[str, 
             await _note(session, editor, row, "changed", dict(values))
         return await _row(session, editor.business_id, uid)
 
-    return await core.database.transact(work)
+    row = await core.database.transact(work)
+    await _tell(core, editor)
+    return row
 
 
 async def end_feed(core: Core, editor: Editor, uid: UUID) -> None:
@@ -131,6 +135,7 @@ async def end_feed(core: Core, editor: Editor, uid: UUID) -> None:
         await _note(session, editor, row, "revoked", {})
 
     await core.database.transact(work)
+    await _tell(core, editor)
 
 
 async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
@@ -164,7 +169,13 @@ async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
         await renew_token(session, appointment.business_id, feed_id, token_hash(token), token[-_HINT:])
 
     await core.database.transact(work)
+    await core.changes.announce(appointment.business, [], appointment.start)  # nobody's time has changed: see _tell
     return appointment.business_name, token
+
+
+async def _tell(core: Core, editor: Editor) -> None:
+    """Processes remember for a second what a feed was like; they are told to look again."""
+    await core.changes.announce(editor.business, None)
 
 
 async def _living(session: Session, business_id: int, uid: UUID) -> FeedRow:

@@ -45,6 +45,7 @@ _TIMER_LOOK_S = 0.2
 def run_worker(settings: Settings) -> None:
     """Works until SIGINT or SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    os.nice(settings.worker.nice)
     asyncio.run(_run(settings))
 
 

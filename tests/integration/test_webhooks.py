@@ -1,0 +1,225 @@
+"""Webhooks from a booking to a receiver that verifies them with the official library, and what is kept of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from server.channels.webhook import WebhookChannel
+from server.outbound import Outbound
+from server.settings import WebhookSettings
+from server.usecases.places import target_of_token
+from server.usecases.reschedule import reschedule
+from server.worker.pump import Lane, Pump
+from server.worker.webhooks import WebhookSender
+from tests.peers.webhook_receiver import Receiver, says, webhook_receiver
+from tests.world import World, no_key, settings_for
+
+Client = TestClient[Any, Any]
+SETTINGS = WebhookSettings(allowed_networks="127.0.0.0/8", timeout_s=2)
+
+
+@asynccontextmanager
+async def calling(world: World, settings: WebhookSettings = SETTINGS) -> AsyncIterator[Pump]:
+    """A pump that calls endpoints."""
+    async with Outbound(allowed_networks=settings.allowed_networks) as outbound:
+        sender = WebhookSender(world.core, WebhookChannel(outbound, settings))
+        worker = settings_for("postgresql://unused/unused").worker
+        yield Pump(world.core, [Lane({"webhook": sender}, 10, per_peer=2)], worker)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with webhook_receiver("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") as receiver:
+        yield receiver
+
+
+async def add(client: Client, world: World, receiver: Receiver, **more: Any) -> str:
+    """An endpoint that the receiver knows the secret of; its path."""
+    path = f"/v1/businesses/{world.slug}/webhooks"
+    made = await client.post(path, json={"url": receiver.url, **more}, headers=world.auth)
+    assert made.status == 201, await made.text()
+    body = await made.json()
+    receiver.secret = body["secret"]
+    return f"{path}/{body['id']}"
+
+
+async def log_of(client: Client, world: World, **query: str) -> list[dict[str, Any]]:
+    path = f"/v1/businesses/{world.slug}/deliveries"
+    answer = await client.get(path, params={"channel": "webhook", **query}, headers=world.auth)
+    items: list[dict[str, Any]] = (await answer.json())["items"]
+    return items
+
+
+async def test_H79_an_event_arrives_signed_with_everything_about_the_appointment(
+    client: Client, world: World, receiver: Receiver
+) -> None:
+    await add(client, world, receiver)
+    booked = await world.book(world.at(10), email="robin@example.org")
+    async with calling(world) as pump:
+        await pump.drain()
+    ((_, event),) = receiver.verified
+    assert (event["type"], event["data"]["appointment"]) == ("appointment.booked", str(booked.appointment.uid))
+    assert event["data"]["service"] == "cut"
+    assert [person["email"] for person in event["data"]["attendees"]] == ["robin@example.org"]
+    assert receiver.rejected == []
+
+
+async def test_only_the_kinds_that_were_asked_for_are_sent(client: Client, world: World, receiver: Receiver) -> None:
+    await add(client, world, receiver, kinds=["appointment.rescheduled"])
+    booked = await world.book(world.at(10))
+    await reschedule(world.core, await target_of_token(world.core, booked.manage_token), world.at(11), no_key())
+    async with calling(world) as pump:
+        await pump.drain()
+    assert [event["type"] for _, event in receiver.verified] == ["appointment.rescheduled"]
+    assert receiver.verified[0][1]["version"] == 1
+
+
+async def test_H77_a_retry_has_the_same_id_and_body_and_the_log_has_both_answers(
+    client: Client, world: World, receiver: Receiver
+) -> None:
+    await add(client, world, receiver)
+    receiver.answer = says(500, text="out of order")
+    booked = await world.book(world.at(10))
+    async with calling(world) as pump:
+        await pump.drain()
+        await reschedule(world.core, await target_of_token(world.core, booked.manage_token), world.at(11), no_key())
+        receiver.answer = None
+        await world.sql("UPDATE deliveries SET due_at = clock_timestamp() WHERE business_id = $1", world.business_id)
+        await pump.drain()
+    first, second = [call for call in receiver.verified if call[1]["type"] == "appointment.booked"]
+    assert first == second
+    (item,) = [one for one in await log_of(client, world) if one["message"] == "appointment.booked"]
+    path = f"/v1/businesses/{world.slug}/deliveries/{item['id']}"
+    details = await (await client.get(path, headers=world.auth)).json()
+    assert [(a["verdict"], a["status"]) for a in details["attempts"]] == [("retry", 500), ("sent", 204)]
+    assert details["attempts"][0]["response"] == "out of order"
+    assert '"type":"appointment.booked"' in details["body"]
+
+
+async def test_H77_410_switches_the_endpoint_off_until_somebody_switches_it_on(
+    client: Client, world: World, receiver: Receiver
+) -> None:
+    path = await add(client, world, receiver)
+    receiver.answer = says(410)
+    await world.book(world.at(10))
+    async with calling(world) as pump:
+        await pump.drain()
+        seen = await (await client.get(path, headers=world.auth)).json()
+        assert (seen["active"], "410" in seen["disabled_reason"]) == (False, True)
+        await world.book(world.at(11))
+        await pump.drain()
+        assert len(receiver.verified) == 1
+        receiver.answer = None
+        on = await client.patch(path, json={"active": True}, headers=world.auth)
+        assert (await on.json())["disabled_reason"] == ""
+        await world.book(world.at(12))
+        await pump.drain()
+    assert len(receiver.verified) == 2
+
+
+async def test_H80_after_a_rotation_both_secrets_sign(client: Client, world: World, receiver: Receiver) -> None:
+    path = await add(client, world, receiver)
+    rotated = await (await client.post(f"{path}/rotate", headers=world.auth)).json()
+    assert rotated["secret"] != receiver.secret
+    async with calling(world) as pump:
+        await world.book(world.at(10))
+        await pump.drain()
+        receiver.secret = rotated["secret"]
+        await world.book(world.at(11))
+        await pump.drain()
+        assert (len(receiver.verified), receiver.rejected) == (2, [])
+        await world.sql("UPDATE webhook_endpoints SET previous_until = now() WHERE business_id = $1", world.business_id)
+        await world.book(world.at(12))
+        await pump.drain()
+    assert len(receiver.headers[-1]["webhook-signature"].split()) == 1
+
+
+async def test_H81_a_slow_receiver_holds_up_nobody_else(client: Client, world: World, receiver: Receiver) -> None:
+    import asyncio
+
+    stuck = asyncio.Event()
+
+    async def hang(_: Any) -> Any:
+        await stuck.wait()
+
+    async with webhook_receiver("whsec_" + "A" * 32) as slow:
+        await add(client, world, slow)
+        slow.answer = hang
+        await add(client, world, receiver)
+        for hour in range(9, 15):
+            await world.book(world.at(hour))
+        async with calling(world) as pump:
+            working = asyncio.create_task(pump.drain())
+            for _ in range(100):
+                if len(receiver.verified) == 6:
+                    break
+                await asyncio.sleep(0.02)
+            assert len(receiver.verified) == 6
+            assert len(slow.verified) <= 2
+            stuck.set()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_test_event_goes_to_the_one_that_is_tried_out(client: Client, world: World, receiver: Receiver) -> None:
+    async with webhook_receiver("whsec_" + "B" * 32) as other:
+        await add(client, world, other)
+        path = await add(client, world, receiver, kinds=["appointment.no_show"])
+        assert (await client.post(f"{path}/test", headers=world.auth)).status == 202
+        async with calling(world) as pump:
+            await pump.drain()
+        assert [event["type"] for _, event in receiver.verified] == ["webhook.test"]
+        assert other.verified == []
+
+
+async def test_what_was_given_up_is_listed_and_sent_again(client: Client, world: World, receiver: Receiver) -> None:
+    await add(client, world, receiver)
+    await world.book(world.at(10))
+    async with calling(world, WebhookSettings()) as guarded:  # loopback is no public address
+        await guarded.drain()
+    (dead,) = await log_of(client, world, state="dead")
+    assert receiver.headers == []
+    again = await client.post(f"/v1/businesses/{world.slug}/deliveries/redrive", headers=world.auth)
+    assert await again.json() == {"queued": 1}
+    async with calling(world) as pump:
+        await pump.drain()
+        assert [item["id"] for item in await log_of(client, world, state="sent")] == [dead["id"]]
+        path = f"/v1/businesses/{world.slug}/deliveries/{dead['id']}/redeliver"
+        assert (await client.post(path, headers=world.auth)).status == 200
+        await pump.drain()
+    assert len(receiver.verified) == 2
+    assert receiver.verified[0][0] == receiver.verified[1][0]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/", "https://user:secret@example.org/", "example.org", "https://", "https://ex ample.org"]
+)
+async def test_what_cannot_be_called_is_refused(client: Client, world: World, url: str) -> None:
+    path = f"/v1/businesses/{world.slug}/webhooks"
+    assert (await client.post(path, json={"url": url}, headers=world.auth)).status == 422
+
+
+async def test_a_secret_is_shown_once_and_sealed(client: Client, world: World, receiver: Receiver) -> None:
+    path = await add(client, world, receiver)
+    assert "secret" not in await (await client.get(path, headers=world.auth)).json()
+    rows = await world.sql("SELECT e::text FROM webhook_endpoints e WHERE business_id = $1", world.business_id)
+    assert receiver.secret not in rows[0][0]
+
+
+async def test_G76_reminders_are_stopped_by_post_and_not_by_looking(client: Client, world: World) -> None:
+    token = world.core.vault.unsubscribe_token(world.business_id, "robin@example.org")
+
+    async def suppressed() -> int:
+        rows = await world.sql("SELECT count(*) FROM suppressions WHERE business_id = $1", world.business_id)
+        return int(rows[0][0])
+
+    page = await client.get(f"/v1/unsubscribe/{token}")
+    assert (page.status, await suppressed()) == (200, 0)
+    for _ in range(2):
+        done = await client.post(f"/v1/unsubscribe/{token}", data={"List-Unsubscribe": "One-Click"})
+        assert done.status == 200
+    assert await suppressed() == 1
+    assert (await client.post("/v1/unsubscribe/forged")).status == 404
