@@ -128,3 +128,37 @@ async def test_the_picture_is_of_the_address_to_subscribe_to(client: Client, wor
     assert feed["qr_svg"].startswith("<svg ")
     assert feed["qr_svg"] != other["qr_svg"]
     assert "script" not in feed["qr_svg"]
+
+
+@pytest.mark.parametrize("way", ["rotate", "delete", "privacy"])
+async def test_what_was_polled_a_moment_ago_is_over_at_once(client: Client, world: World, way: str) -> None:
+    """Even for who has the newest file: 304 is answered from memory, and must not outlive the feed."""
+    feed = await make(client, world)
+    path, one = feed["paths"]["appointments"], f"{feeds_of(world)}/{feed['id']}"
+    tag = (await read(client, path))[0].headers["ETag"]
+    assert (await read(client, path, **{"If-None-Match": tag}))[0].status == 304
+    if way == "rotate":
+        await client.post(f"{one}/rotate", headers=world.auth)
+    elif way == "delete":
+        await client.delete(one, headers=world.auth)
+    else:
+        await client.patch(one, json={"privacy": "busy"}, headers=world.auth)
+    after, _ = await read(client, path, **{"If-None-Match": tag})
+    assert after.status == (200 if way == "privacy" else 410)
+
+
+async def test_j95_a_feed_of_another_business_is_as_unknown_as_none(client: Client, world: World) -> None:
+    feed = await make(client, world)
+    other = await World.make(world.core)
+    one = f"{feeds_of(other)}/{feed['id']}"
+    answers = [
+        await client.patch(one, json={"name": "mine"}, headers=other.auth),
+        await client.post(f"{one}/rotate", headers=other.auth),
+        await client.delete(one, headers=other.auth),
+    ]
+    assert [answer.status for answer in answers] == [404, 404, 404]
+    listed = await (await client.get(feeds_of(other), headers=other.auth)).json()
+    assert listed["items"] == []
+    assert (await read(client, feed["paths"]["appointments"]))[0].status == 200
+    foreign = await client.post(feeds_of(other), json={"name": "x", "provider": "anna"}, headers=other.auth)
+    assert foreign.status == 404
