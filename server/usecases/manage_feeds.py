@@ -135,7 +135,6 @@ async def end_feed(core: Core, editor: Editor, uid: UUID) -> None:
         await _note(session, editor, row, "revoked", {})
 
     await core.database.transact(work)
-    await core.changes.announce(editor.business, None)
     await _tell(core, editor)
 
 

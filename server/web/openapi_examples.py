@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _BUSINESS = "/v1/businesses/{business}"
+_FEED = "book.example.com/feeds/5nWc0vXe2oYw2nHk8sLq4dTf9aVjk3Qd"
 _SLOT = {
     "start": "2026-12-01T09:30:00+01:00",
     "end": "2026-12-01T10:00:00+01:00",
@@ -97,6 +98,31 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
             "start": "2026-12-27T00:00:00+01:00",
             "end": "2027-01-03T00:00:00+01:00",
             "reason": "Holiday",
+        },
+    },
+    ("POST", f"{_BUSINESS}/feeds"): {
+        "request": {"name": "Anna, Salon", "provider": "anna", "privacy": "full", "colour": "teal"},
+        "response": {
+            "id": "019ab3c1-7f10-7a55-8c21-5d0f4f6b9e02",
+            "name": "Anna, Salon",
+            "scope": "provider",
+            "subject": "anna",
+            "privacy": "full",
+            "colour": "teal",
+            "hint": "k3Qd",
+            "last_used_at": None,
+            "revoked_at": None,
+            "created_at": "2026-11-20T12:00:00Z",
+            "urls": {
+                "appointments": f"https://{_FEED}/appointments.ics",
+                "freebusy": f"https://{_FEED}/freebusy.ics",
+                "ifb": f"https://{_FEED}/freebusy.ifb",
+                "availability": f"https://{_FEED}/availability.ics",
+                "webcal": f"webcal://{_FEED}/appointments.ics",
+                "google": "https://calendar.google.com/calendar/r?cid=webcal%3A%2F%2Fbook.example.com%2Ffeeds%2F...",
+                "outlook": "https://outlook.live.com/calendar/0/addfromweb?url=https%3A%2F%2Fbook.example.com%2F...",
+            },
+            "qr_svg": "<svg ...></svg>",
         },
     },
 }
