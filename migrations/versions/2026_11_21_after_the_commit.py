@@ -447,6 +447,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_done", "outbox", ["done_at"], unique=False, postgresql_where=sa.text("done_at IS NOT NULL")
     )
+    op.create_index(
+        "ix_outbox_open_of_business",
+        "outbox",
+        ["business_id"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
     op.create_index("ix_outbox_appointment", "outbox", ["business_id", "appointment_id"], unique=False)
     op.add_column("services", sa.Column("payment", sa.String(length=16), server_default="on_site", nullable=False))
     op.create_check_constraint("payment", "services", "payment IN ('on_site', 'online')")
@@ -470,6 +477,7 @@ def downgrade() -> None:
     op.drop_constraint("ck_services_payment", "services")
     op.drop_column("services", "payment")
     op.drop_index("ix_outbox_appointment", table_name="outbox")
+    op.drop_index("ix_outbox_open_of_business", table_name="outbox", postgresql_where=sa.text("done_at IS NULL"))
     op.drop_index("ix_outbox_done", table_name="outbox", postgresql_where=sa.text("done_at IS NOT NULL"))
     op.drop_column("outbox", "detail")
     op.drop_column("outbox", "parked_at")

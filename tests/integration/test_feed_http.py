@@ -413,3 +413,21 @@ def _expanded(part: Any, until: date) -> list[tuple[int, int]]:
         starts = [moment for moment in rule if moment not in without]
     length = end.replace(tzinfo=None) - start.replace(tzinfo=None)
     return [(int(moment.timestamp()), int((moment + length).timestamp())) for moment in starts if moment.date() < until]
+
+
+async def test_of_a_class_everybody_who_comes_is_in_the_text_and_who_left_is_not(client: Client, world: World) -> None:
+    await world.service("yoga", providers=["anna"], capacity=3)
+    feed = await make(client, world)
+    await world.book(world.at(10), service="yoga", email="robin@example.org")
+    leaver = await world.book(world.at(10), service="yoga", email="lee@example.org")
+    _, both = await read(client, feed["paths"]["appointments"])
+    await cancel(world.core, await target_of_token(world.core, leaver.manage_token), no_key())
+    _, one = await read(client, feed["paths"]["appointments"])
+    (before,), (after,) = events_of(both), events_of(one)
+    assert str(before["SUMMARY"]) == "Yoga (2/3)"
+    assert str(after["SUMMARY"]) == "Yoga (1/3)"
+    assert "lee@example.org" in str(before["DESCRIPTION"])
+    assert "lee@example.org" not in str(after["DESCRIPTION"])
+    assert "robin@example.org" in str(after["DESCRIPTION"])
+    assert (str(before["UID"]), str(after["STATUS"])) == (str(after["UID"]), "CONFIRMED")
+    assert [str(category) for category in after["CATEGORIES"].cats] == ["Yoga"]

@@ -31,6 +31,7 @@ outbox = tenant_table(
     Column("parked_at", DateTime(timezone=True)),
     Column("detail", Text, nullable=False, server_default=""),
     Index("ix_outbox_open", "id", postgresql_where=text("done_at IS NULL")),
+    Index("ix_outbox_open_of_business", "business_id", postgresql_where=text("done_at IS NULL")),
     Index("ix_outbox_appointment", "business_id", "appointment_id"),
     Index("ix_outbox_done", "done_at", postgresql_where=text("done_at IS NOT NULL")),
     owned=True,

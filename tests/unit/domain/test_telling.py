@@ -1,0 +1,37 @@
+"""Who is told what, and what need not be told any more."""
+
+import pytest
+
+from server.channels.messages import _TO_CUSTOMER, _TO_PROVIDER
+from server.domain.events import Kind
+from server.domain.telling import FREES_TIME, INTERNAL, TELLINGS, is_superseded
+
+TEN, ELEVEN = "2027-03-27T10:00:00+00:00", "2027-03-27T11:00:00+00:00"
+
+
+def why(message: str, *, start: str = TEN, living: bool = True, over: bool = False) -> str | None:
+    return is_superseded(message, told_start=TEN, start=start, living=living, over=over)
+
+
+@pytest.mark.parametrize("message", ["confirmed", "approved", "rescheduled", "reminder", "requested"])
+def test_what_a_later_change_overtook_is_not_said(message: str) -> None:
+    assert why(message) is None
+    assert why(message, start=ELEVEN) == "moved meanwhile"
+    assert why(message, living=False) == "cancelled meanwhile"
+    assert why(message, over=True) == "the appointment has begun"
+
+
+@pytest.mark.parametrize("message", ["cancelled", "declined", "counter_declined", "payment_returned"])
+def test_bad_news_stays_true(message: str) -> None:
+    assert why(message, start=ELEVEN, living=False, over=True) is None
+
+
+def test_there_are_words_for_everything_that_is_told() -> None:
+    for telling in TELLINGS.values():
+        assert telling.customer is None or telling.customer in _TO_CUSTOMER
+        assert telling.provider is None or telling.provider in _TO_PROVIDER
+
+
+def test_facts_of_our_own_are_told_to_nobody() -> None:
+    assert not INTERNAL & TELLINGS.keys()
+    assert set(FREES_TIME) <= set(Kind)
