@@ -7,6 +7,7 @@ Leaves what is in it to `usecases/read_feed`.
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
@@ -119,6 +120,7 @@ def _last_modified(opened: Opened) -> datetime | None:
     return seconds if opened.feed.now - opened.changed_at >= _SETTLED else seconds - timedelta(seconds=1)
 
 
+@lru_cache(maxsize=256)
 def accepts_gzip(header: str) -> bool:
     """Whether Accept-Encoding takes gzip (RFC 9110, 12.5.3); a weight of zero says no."""
     weights: dict[str, bool] = {}
@@ -130,6 +132,8 @@ def accepts_gzip(header: str) -> bool:
 
 def _is_known(request: web.Request, etag: str, last_modified: datetime | None) -> bool:
     """Whether the caller has this already (RFC 9110, 13.2.2): the tag decides where there is one, else the date."""
+    if request.headers.get(hdrs.IF_NONE_MATCH) == etag:
+        return True
     tags = request.headers.getall(hdrs.IF_NONE_MATCH, [])
     if tags:
         known = [tag.strip().removeprefix("W/") for value in tags for tag in value.split(",")]
