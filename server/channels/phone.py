@@ -7,7 +7,7 @@ Leaves how many a day to the worker, and the numbers in requests to `web/shapes`
 from collections.abc import Sequence
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberType
 
 _TEXTED = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 """All others are refused. Premium, shared-cost, personal and VoIP numbers are how an attacker is paid for the messages
@@ -22,29 +22,16 @@ class BadNumber(ValueError):
     """This is not a phone number."""
 
 
-def parse_e164(text: str, region: str | None = None) -> str:
-    """
-    *text* in E.164, such as `+4915228817386`.
-
-    Args:
-        region: Where a number without country code belongs, such as `DE`; without it, such a number raises.
-
-    Raises:
-        BadNumber: It is none that can exist.
-    """
-    return phonenumbers.format_number(_parsed(text, region), PhoneNumberFormat.E164)
-
-
 def region_of(number: str) -> str | None:
     """The country of an E.164 *number*, such as `DE`; None where it has none."""
-    region: str | None = phonenumbers.region_code_for_number(_parsed(number, None))
+    region: str | None = phonenumbers.region_code_for_number(_parsed(number))
     return None if region == _NO_COUNTRY else region
 
 
 def why_not_texted(number: str, *, countries: Sequence[str]) -> str | None:
     """Why no text message may go to *number*, without naming it; None if it may. Empty *countries*: all."""
     try:
-        parsed = _parsed(number, None)
+        parsed = _parsed(number)
     except BadNumber as error:
         return str(error)
     region = region_of(number)
@@ -60,9 +47,9 @@ def masked(number: str) -> str:
     return "…" + number[-3:]
 
 
-def _parsed(text: str, region: str | None) -> PhoneNumber:
+def _parsed(text: str) -> PhoneNumber:
     try:
-        parsed = phonenumbers.parse(text, region)
+        parsed = phonenumbers.parse(text)
     except phonenumbers.NumberParseException as error:
         raise BadNumber("This is not a phone number.") from error
     if not phonenumbers.is_possible_number(parsed):
