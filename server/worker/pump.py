@@ -155,8 +155,9 @@ class Pump:
         full = [peer for peer, number in aloft.items() if number >= lane.per_peer]
         asked = time.monotonic()
 
-        async def work(session: Session) -> list[Delivery]:
-            return await claim_deliveries(
+        # In one transaction: what cannot be read is not claimed either.
+        async def work(session: Session) -> tuple[list[Delivery], Mapping[int, Letter]]:
+            claimed = await claim_deliveries(
                 session,
                 list(lane.senders),
                 room,
@@ -164,14 +165,11 @@ class Pump:
                 without=[*full, *self._circuits.blocked(now=datetime.now(UTC))],
                 per_peer=lane.per_peer,
             )
+            return claimed, await load_letters(session, claimed) if claimed else {}
 
-        claimed = await self._core.database.transact(work, by_index=True)
-        if not claimed:
-            return 0
+        claimed, letters = await self._core.database.transact(work, by_index=True)
         flights = [_Flight(delivery, asked + self._settings.lease_s) for delivery in claimed]
         self._flights |= {(f.delivery.id, f.delivery.attempt): f for f in flights}
-        async with self._core.database.reading() as session:
-            letters = await load_letters(session, claimed)
         for flight in flights:
             task = asyncio.create_task(self._fly(flight, letters.get(flight.delivery.id), lane))
             self._tasks.add(task)

@@ -21,10 +21,11 @@ from server.usecases.manage_feeds import (
 from server.usecases.once import Once, Replay
 from server.web.access import Who
 from server.web.answers import as_json, json_answer, raw_answer, replayed
+from server.web.api.listing import listed
 from server.web.api.managed import editor_of
-from server.web.keys import CALLER, CORE, SETTINGS
-from server.web.route import Route, body_of, keyed, query_of
-from server.web.shapes.drafts import PageQuery, write_cursor
+from server.web.keys import CORE, SETTINGS
+from server.web.route import Route, body_of, keyed
+from server.web.shapes.drafts import PageQuery
 from server.web.shapes.feeds import (
     CustomerFeed,
     FeedDraft,
@@ -40,15 +41,7 @@ from server.web.shapes.feeds import (
 
 async def get_feeds(request: web.Request) -> web.Response:
     """Feeds of the business; customers' own are theirs."""
-    asked = query_of(request, PageQuery)
-    found, following = await page_of_feeds(
-        request.app[CORE],
-        request[CALLER].business_id,
-        after=asked.cursor[1] if asked.cursor else None,
-        limit=asked.limit,
-    )
-    cursor = write_cursor(following) if following is not None else None
-    return json_answer(FeedPage.model_validate({"items": [item_of(row) for row in found], "next_cursor": cursor}))
+    return await listed(request, page_of_feeds, FeedPage, item_of)
 
 
 async def post_feed(request: web.Request) -> web.Response:

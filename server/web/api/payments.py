@@ -14,9 +14,10 @@ from server.payments.stripe_checkout import ForgedCall, paid_session
 from server.usecases.payments import hear_of_payment, page_of_payments, read_payment, start_payment
 from server.web.access import Who
 from server.web.answers import json_answer
-from server.web.keys import CALLER, CORE, METHODS, SETTINGS
-from server.web.route import Route, body_of, query_of
-from server.web.shapes.drafts import PageQuery, write_cursor
+from server.web.api.listing import listed
+from server.web.keys import CORE, METHODS, SETTINGS
+from server.web.route import Route, body_of
+from server.web.shapes.drafts import PageQuery
 from server.web.shapes.payments import (
     NewPayment,
     PaymentItem,
@@ -52,14 +53,7 @@ async def get_payment(request: web.Request) -> web.Response:
 
 async def get_payments(request: web.Request) -> web.Response:
     """Payments of the business, the oldest first."""
-    asked = query_of(request, PageQuery)
-    after = asked.cursor[1] if asked.cursor else None
-    found, following = await page_of_payments(
-        request.app[CORE], request[CALLER].business_id, after=after, limit=asked.limit
-    )
-    cursor = write_cursor(following) if following is not None else None
-    items = [item_of(payment) for payment in found]
-    return json_answer(PaymentPage.model_validate({"items": items, "next_cursor": cursor}))
+    return await listed(request, page_of_payments, PaymentPage, item_of)
 
 
 async def receive_stripe_event(request: web.Request) -> web.Response:

@@ -11,10 +11,11 @@ from server.usecases.once import Once, Replay
 from server.usecases.waitlist import Joined, join, leave, page_of_entries, take_offer, view
 from server.web.access import Who
 from server.web.answers import as_json, json_answer, raw_answer, replayed
-from server.web.keys import CALLER, CORE, SETTINGS
-from server.web.route import Route, body_of, keyed, query_of
+from server.web.api.listing import listed
+from server.web.keys import CORE, SETTINGS
+from server.web.route import Route, body_of, keyed
 from server.web.shapes.appointments import AppointmentAnswer
-from server.web.shapes.drafts import PageQuery, write_cursor
+from server.web.shapes.drafts import PageQuery
 from server.web.shapes.waitlist import (
     NewWaitlistPlace,
     WaitlistOrder,
@@ -38,14 +39,7 @@ async def post_waitlist(request: web.Request) -> web.Response:
 
 async def get_waitlist(request: web.Request) -> web.Response:
     """Who waits, and who waited."""
-    asked = query_of(request, PageQuery)
-    after = asked.cursor[1] if asked.cursor else None
-    found, following = await page_of_entries(
-        request.app[CORE], request[CALLER].business_id, after=after, limit=asked.limit
-    )
-    cursor = write_cursor(following) if following is not None else None
-    items = [item_of(entry) for entry in found]
-    return json_answer(WaitlistPage.model_validate({"items": items, "next_cursor": cursor}))
+    return await listed(request, page_of_entries, WaitlistPage, item_of)
 
 
 async def get_waitlist_place(request: web.Request) -> web.Response:

@@ -22,10 +22,11 @@ from server.usecases.webhooks import (
 )
 from server.web.access import Who
 from server.web.answers import as_json, json_answer, raw_answer, replayed
+from server.web.api.listing import listed
 from server.web.api.managed import editor_of
 from server.web.keys import CALLER, CORE, SETTINGS
-from server.web.route import Route, body_of, keyed, query_of
-from server.web.shapes.drafts import PageQuery, write_cursor
+from server.web.route import Route, body_of, keyed
+from server.web.shapes.drafts import PageQuery
 from server.web.shapes.webhooks import (
     WebhookDraft,
     WebhookItem,
@@ -38,13 +39,7 @@ from server.web.shapes.webhooks import (
 
 async def get_webhooks(request: web.Request) -> web.Response:
     """Endpoints, the oldest first."""
-    asked = query_of(request, PageQuery)
-    after = asked.cursor[1] if asked.cursor else None
-    found, following = await page_of_endpoints(
-        request.app[CORE], request[CALLER].business_id, after=after, limit=asked.limit
-    )
-    cursor = write_cursor(following) if following is not None else None
-    return json_answer(WebhookPage.model_validate({"items": [item_of(row) for row in found], "next_cursor": cursor}))
+    return await listed(request, page_of_endpoints, WebhookPage, item_of)
 
 
 async def get_webhook(request: web.Request) -> web.Response:
