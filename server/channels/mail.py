@@ -13,16 +13,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
 
 from server.channels.outcome import Outcome, Verdict
 from server.settings import MailSettings
 
 _IDLE_S = 20.0
-"""Mail servers hang up on who is silent; a connection that was idle for longer is not used again."""
+"""Mail servers hang up on who is silent; we do so before."""
+_GOODBYE_S = 1.0
+"""Longest wait for the answer to QUIT, which changes nothing any more."""
 
-_UNAVAILABLE = frozenset({421, 454})
-"""The server as a whole, whatever the message (RFC 5321, 3.8; RFC 4954, 4)."""
+_UNAVAILABLE = frozenset({421, 454, 530, 534, 535, 538})
+"""The server as a whole, or who we are to it, whatever the message (RFC 5321, 3.8; RFC 4954, 4.2 and 6)."""
 
 
 class MailTransport(Protocol):
@@ -55,9 +63,17 @@ def open_transport(settings: MailSettings) -> MailTransport | None:
 class Mailer:
     """Sends over SMTP (RFC 5321). TLS is verified, and never given up for plain text."""
 
-    def __init__(self, settings: MailSettings) -> None:
+    def __init__(self, settings: MailSettings, *, idle_s: float = _IDLE_S) -> None:
+        """
+        Connects when there is something to send.
+
+        Args:
+            idle_s: How long a connection is kept for the next mail.
+        """
         self._settings = settings
-        self._idle: list[tuple[SMTP, float]] = []
+        self._idle_s = idle_s
+        self._idle: dict[SMTP, asyncio.TimerHandle] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(settings.connections)
 
     async def __aenter__(self) -> Self:
@@ -66,36 +82,54 @@ class Mailer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for client, _ in self._idle:
-            client.close()
-        self._idle.clear()
+        while self._idle:
+            client, hang_up = self._idle.popitem()
+            hang_up.cancel()
+            self._leave(client)
+        await asyncio.gather(*self._leaving)
 
     async def send(self, message: EmailMessage, *, may_send: Callable[[], bool]) -> Outcome:
         """One attempt, within the time that the settings give it."""
         async with self._places:
-            transfer = _Transfer()
-            client = None
+            transfer = _Transfer(message, may_send)
             try:
                 async with asyncio.timeout(self._settings.timeout_s):
-                    client = await self._connection()
-                    outcome = await transfer.run(client, message, may_send)
+                    return await self._attempt(transfer)
             except (SMTPException, OSError, TimeoutError) as error:
-                if client is not None:
-                    client.close()
                 return _failure(error, handed_over=transfer.handed_over)
-            except BaseException:
-                if client is not None:
-                    client.close()
-                raise
-            self._idle.append((client, time.monotonic()))
-            return outcome
 
-    async def _connection(self) -> SMTP:
+    async def _attempt(self, transfer: "_Transfer") -> Outcome:
+        kept = self._kept_connection()
+        if kept is not None:
+            try:
+                return await self._over(kept, transfer)
+            except (SMTPServerDisconnected, SMTPResponseException):
+                # A server may end a connection after so many mails or minutes: that is no trouble with it, as long
+                # as nothing is on the way.
+                if transfer.handed_over:
+                    raise
+        return await self._over(await self._new_connection(), transfer)
+
+    async def _over(self, client: SMTP, transfer: "_Transfer") -> Outcome:
+        """*transfer* over *client*, which is kept unless something is wrong with it."""
+        try:
+            outcome = await transfer.run(client)
+        except BaseException:
+            client.close()
+            raise
+        self._idle[client] = asyncio.get_running_loop().call_later(self._idle_s, self._retire, client)
+        return outcome
+
+    def _kept_connection(self) -> SMTP | None:
         while self._idle:
-            client, since = self._idle.pop()
-            if client.is_connected and time.monotonic() - since < _IDLE_S:
+            client, hang_up = self._idle.popitem()
+            hang_up.cancel()
+            if client.is_connected:
                 return client
             client.close()
+        return None
+
+    async def _new_connection(self) -> SMTP:
         settings = self._settings
         client = SMTP(
             hostname=settings.host,
@@ -113,23 +147,43 @@ class Mailer:
             raise
         return client
 
+    def _retire(self, client: SMTP) -> None:
+        del self._idle[client]
+        self._leave(client)
+
+    def _leave(self, client: SMTP) -> None:
+        task = asyncio.create_task(_say_goodbye(client))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+
+async def _say_goodbye(client: SMTP) -> None:
+    """Hangs up as RFC 5321, 4.1.1.10 wants it."""
+    try:
+        with contextlib.suppress(SMTPException, OSError, TimeoutError):
+            await client.quit(timeout=_GOODBYE_S)
+    finally:
+        client.close()
+
 
 class _Transfer:
     """The commands of one mail; *handed_over* once its text is on the way, when nobody can take it back."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: EmailMessage, may_send: Callable[[], bool]) -> None:
+        self._message = message
+        self._may_send = may_send
         self.handed_over = False
 
-    async def run(self, client: SMTP, message: EmailMessage, may_send: Callable[[], bool]) -> Outcome:
-        sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
+    async def run(self, client: SMTP) -> Outcome:
+        sender, recipient = (self._message[name].addresses[0].addr_spec for name in ("From", "To"))
         try:
             await client.mail(sender)
             await client.rcpt(recipient)
-            if not may_send():
+            if not self._may_send():
                 await client.rset()
                 return Outcome(verdict=Verdict.RETRY, detail="the lease was over")
             self.handed_over = True
-            answer = await client.data(bytes(message))
+            answer = await client.data(bytes(self._message))
         except SMTPResponseException as error:
             if error.code in _UNAVAILABLE:
                 raise

@@ -4,7 +4,6 @@ Owns what is said: for each message and reader a subject, a headline, a sentence
 Leaves languages, dates and money to `translations`, and how it looks to the templates.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from server.channels.accent import accent_of
+from server.channels.foreign_text import narrowed, shortened, unlinked
 from server.channels.translations import Voice
 
 SMS_CHARACTERS = 300
-_ACCENT = "#24577a"
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_NAME_CHARACTERS, _SMS_NAME_CHARACTERS = 80, 40
+"""So much of a name stands in a subject or text message: behind it comes the time, which must not be cut off."""
 
 _TEMPLATES = Environment(
     loader=PackageLoader("server", "templates/mail"),
@@ -72,12 +73,15 @@ class MessageFacts:
     currency: str = "EUR"
     fee_minor: int = 0
     manage_url: str = ""
+    """Where the customer changes the appointment, or takes the offered time."""
     book_url: str = ""
     reason: str = ""
     expires_at: datetime | None = None
     unsubscribe_url: str | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
+    """What the customer answered to the service's questions: for the provider."""
     accent: str = ""
+    """`#rrggbb`, from the business's theme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
         _MANAGE,
     ),
     MessageKind.PAYMENT_RETURNED: _Words(
-        "Your money comes back: {service}",
+        "Your money comes back: {service}, {when}",
         "Your payment is on its way back",
         "The time was gone before your payment arrived, so you get all of it back.",
         _AGAIN,
@@ -159,9 +163,14 @@ _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
 _TO_PROVIDER: Mapping[MessageKind, _Words] = {
     MessageKind.REQUESTED: _Words("New request: {customer}, {when}", "A request is waiting for your answer"),
     MessageKind.CONFIRMED: _Words("New booking: {customer}, {when}", "A new booking"),
+    MessageKind.APPROVED: _Words("Approved: {customer}, {when}", "A request was approved"),
+    MessageKind.DECLINED: _Words("Declined: {customer}, {when}", "A request was declined"),
     MessageKind.RESCHEDULED: _Words("Moved: {customer}, {when}", "An appointment has moved"),
     MessageKind.CANCELLED: _Words("Cancelled: {customer}, {when}", "An appointment was cancelled"),
     MessageKind.REMINDER: _Words("Reminder: {customer}, {when}", "Your next appointment"),
+    MessageKind.WAITLIST_OFFER: _Words("Offered: {customer}, {when}", "A free time was offered to the waitlist"),
+    MessageKind.COUNTER_DECLINED: _Words("The time stays: {customer}, {when}", "A proposed time was not possible"),
+    MessageKind.PAYMENT_RETURNED: _Words("Money returned: {customer}, {when}", "A payment was returned"),
 }
 
 
@@ -176,8 +185,9 @@ def render_letter(
         zone: Of the reader: all times are in it. Where the clocks at the location differ, they stand beside it.
     """
     voice = Voice(locale, zone)
-    words = (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
-    places = _places(facts, voice)
+    words = _words(kind, recipient)
+    places = _places(facts, voice, most=_NAME_CHARACTERS)
+    accent = accent_of(facts.accent)
     values = {
         "language": voice.language,
         "direction": voice.direction,
@@ -186,13 +196,14 @@ def render_letter(
         "sentence": voice.say(words.sentence, **places) if words.sentence else "",
         "rows": list(_rows(kind, recipient, facts, voice)),
         "button": voice.say(words.button) if words.button else "",
-        "link": facts.book_url if words.button == _AGAIN else facts.manage_url,
+        "link": _link(words, facts),
         "business": unlinked(facts.business_name),
         "contact": [part for part in (facts.business_phone, facts.business_email, facts.business_url) if part],
         "why": voice.say("You get this mail because of an appointment with {business}.", **places),
         "stop": voice.say("No more reminders"),
         "stop_link": facts.unsubscribe_url or "",
-        "accent": facts.accent if _COLOUR.fullmatch(facts.accent) else _ACCENT,
+        "accent": accent.ground,
+        "on_accent": accent.ink,
     }
     return Letter(
         subject=str(values["subject"]),
@@ -204,41 +215,57 @@ def render_letter(
 def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> str:
     """A text message: at most `SMS_CHARACTERS`, the link whole or not at all."""
     voice = Voice(locale, zone)
-    link = facts.manage_url if recipient is Recipient.CUSTOMER else ""
-    words = (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
-    said = f"{unlinked(facts.business_name)}: {voice.say(words.subject, **_places(facts, voice))}"
-    room = SMS_CHARACTERS - len(link) - 1
-    return f"{said[:room]} {link}".strip()
+    words = _words(kind, recipient)
+    places = _places(facts, voice, most=_SMS_NAME_CHARACTERS)
+    said = narrowed(f"{places['business']}: {voice.say(words.subject, **places)}")[:SMS_CHARACTERS]
+    with_link = f"{said} {_link(words, facts)}".strip()
+    return with_link if len(with_link) <= SMS_CHARACTERS else said
 
 
-def unlinked(text: str) -> str:
-    """
-    What somebody typed, on one line and without anything that a mail program would make a link of.
-
-    A name must not become an advertisement in mails that go to third parties.
-    """
-    line = " ".join(text.split())
-    return re.sub(r"(?<=\w)([.:@])(?=[\w/])", "\\1\u200c", line)
+def _words(kind: MessageKind, recipient: Recipient) -> _Words:
+    return (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
 
 
-def _places(facts: MessageFacts, voice: Voice) -> dict[str, str]:
+def _link(words: _Words, facts: MessageFacts) -> str:
+    """Where the button leads; nowhere without one."""
+    if not words.button:
+        return ""
+    return facts.book_url if words.button == _AGAIN else facts.manage_url
+
+
+def _places(facts: MessageFacts, voice: Voice, *, most: int) -> dict[str, str]:
+    """What the places in a sentence hold; names of at most *most* characters."""
+    when = voice.brief(facts.start)
     return {
-        "service": unlinked(facts.service),
-        "business": unlinked(facts.business_name),
-        "customer": unlinked(facts.customer_name),
-        "when": voice.brief(facts.start),
-        "expires": voice.time(facts.expires_at) if facts.expires_at else "",
+        "service": unlinked(shortened(facts.service, most)),
+        "business": unlinked(shortened(facts.business_name, most)),
+        "customer": unlinked(shortened(facts.customer_name, most)),
+        "when": when if _is_there(facts, voice) else f"{when} ({voice.city()})",
+        "expires": voice.moment(facts.expires_at) if facts.expires_at else "",
     }
+
+
+def _there(facts: MessageFacts, voice: Voice) -> Voice:
+    """To the same reader, with the clocks of the location."""
+    return voice.at(ZoneInfo(facts.location_zone))
+
+
+def _is_there(facts: MessageFacts, voice: Voice) -> bool:
+    """Whether the reader's clocks show what those of the location do."""
+    return voice.offset(facts.start) == _there(facts, voice).offset(facts.start)
 
 
 def _rows(kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
     """Label and value of each line below the headline."""
-    yield voice.say("When"), voice.span(facts.start, facts.end)
-    there = Voice(voice.language, ZoneInfo(facts.location_zone))
-    if there.brief(facts.start) != voice.brief(facts.start):
+    span = voice.span(facts.start, facts.end)
+    if _is_there(facts, voice):
+        yield voice.say("When"), span
+    else:
+        yield voice.say("When"), f"{span} ({voice.zone_name(facts.start)})"
+        there = _there(facts, voice)
         yield voice.say("There"), f"{there.span(facts.start, facts.end)} ({there.zone_name(facts.start)})"
     if facts.previous_start is not None and kind is MessageKind.RESCHEDULED:
-        yield voice.say("Before"), f"{voice.day(facts.previous_start)}, {voice.time(facts.previous_start)}"
+        yield voice.say("Before"), voice.moment(facts.previous_start)
     yield voice.say("What"), unlinked(facts.service)
     if recipient is Recipient.PROVIDER:
         yield voice.say("Customer"), unlinked(facts.customer_name)
@@ -247,11 +274,20 @@ def _rows(kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: V
     where = ", ".join(part for part in (facts.location, facts.address) if part)
     if where:
         yield voice.say("Where"), unlinked(where)
-    if facts.price_minor and kind is not MessageKind.CANCELLED:
-        yield voice.say("Price"), voice.money(facts.price_minor, facts.currency)
-    if facts.fee_minor and kind is MessageKind.CANCELLED:
-        yield voice.say("Fee"), voice.money(facts.fee_minor, facts.currency)
+    yield from _money(kind, facts, voice)
     if facts.reason:
         yield voice.say("Reason"), unlinked(facts.reason)
     for question, answer in facts.answers.items():
         yield unlinked(question), unlinked(answer)
+
+
+def _money(kind: MessageKind, facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
+    """What it costs, what cancelling it costs, or what comes back."""
+    if kind is MessageKind.CANCELLED:
+        label, minor = voice.say("Fee"), facts.fee_minor
+    elif kind is MessageKind.PAYMENT_RETURNED:
+        label, minor = voice.say("Refund"), facts.price_minor
+    else:
+        label, minor = voice.say("Price"), facts.price_minor
+    if minor:
+        yield label, voice.money(minor, facts.currency)

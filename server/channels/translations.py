@@ -4,21 +4,32 @@ Owns the sentences of messages in each language, and dates, times and money as i
 Leaves which sentence is said to `messages`. The catalogues are gettext's, in `server/locale`; English is in the code.
 """
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, get_timezone_name
+from babel.dates import (
+    format_date,
+    format_interval,
+    format_skeleton,
+    format_time,
+    get_timezone_location,
+    get_timezone_name,
+)
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 from babel.support import NullTranslations, Translations
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "ja", "ar")
+_LONGEST_TAG = 35
+"""Characters that a language tag needs (RFC 5646, 4.4.1)."""
+_UNBROKEN = str.maketrans({" ": "\u00a0", "\u2009": "\u202f"})
 
 
 class Voice:
@@ -35,41 +46,72 @@ class Voice:
         """*sentence*, which is English, with *values* in its places."""
         return self._sentences.gettext(sentence).format(**values)
 
-    def day(self, moment: datetime) -> str:
-        """The date with its weekday."""
-        return format_date(moment.astimezone(self._zone).date(), "full", locale=self._locale)
+    def at(self, zone: ZoneInfo) -> "Voice":
+        """The same language, with the clocks of *zone*."""
+        return Voice(str(self._locale), zone)
 
-    def time(self, moment: datetime) -> str:
-        """The time of day."""
-        return format_time(moment, "short", tzinfo=self._zone, locale=self._locale)
+    def offset(self, moment: datetime) -> timedelta | None:
+        """How far the reader's clocks are ahead of UTC at that moment."""
+        return moment.astimezone(self._zone).utcoffset()
 
     def brief(self, moment: datetime) -> str:
-        """Date and time for a subject line."""
-        date = format_date(moment.astimezone(self._zone).date(), "medium", locale=self._locale)
-        return f"{date}, {self.time(moment)}"
+        """Weekday, date and time for a subject line."""
+        date = format_skeleton("yMMMEd", moment, tzinfo=self._zone, locale=self._locale)
+        return self._together(date, self._time(moment))
 
     def span(self, start: datetime, end: datetime) -> str:
-        """Date, and from when to when."""
-        return f"{self.day(start)}, {self.time(start)} – {self.time(end)}"
+        """Date, and from when to when; the second date too where it is another one."""
+        first, last = start.astimezone(self._zone), end.astimezone(self._zone)
+        if first.date() != last.date():
+            return f"{self.moment(start)} – {self.moment(end)}"
+        if first.utcoffset() != last.utcoffset():
+            # The clocks change meanwhile: "2:30 – 2:15" needs to say which.
+            times = " – ".join(f"{self._time(each)} ({self.zone_name(each)})" for each in (start, end))
+        else:
+            pattern = "hm" if "a" in self._locale.time_formats["short"].pattern else "Hm"
+            # Without a place to break, so that a narrow screen shows the times below the date.
+            times = format_interval(start, end, pattern, tzinfo=self._zone, locale=self._locale).translate(_UNBROKEN)
+        return self._together(self._day(start), times)
+
+    def moment(self, moment: datetime) -> str:
+        """The date with its weekday, and the time."""
+        return self._together(self._day(moment), self._time(moment))
 
     def zone_name(self, moment: datetime) -> str:
-        """What the reader's zone is called at that moment."""
+        """What the time of the reader's zone is called at that moment."""
         return get_timezone_name(moment.astimezone(self._zone), width="long", locale=self._locale)
+
+    def city(self) -> str:
+        """The city that the reader's zone is named after: short enough for a subject line."""
+        return get_timezone_location(self._zone, locale=self._locale, return_city=True)
 
     def money(self, minor: int, currency: str) -> str:
         """An amount in the currency's smallest unit."""
-        amount: Any = minor / 10 ** get_currency_precision(currency)
+        amount = Decimal(minor).scaleb(-get_currency_precision(currency))
         return format_currency(amount, currency, locale=self._locale)
+
+    def _day(self, moment: datetime) -> str:
+        return format_date(moment.astimezone(self._zone).date(), "full", locale=self._locale)
+
+    def _time(self, moment: datetime) -> str:
+        return format_time(moment, "short", tzinfo=self._zone, locale=self._locale)
+
+    def _together(self, date: str, time: str) -> str:
+        """Date and time as the language puts them side by side."""
+        return str(self._locale.datetime_formats["medium"]).replace("{1}", date).replace("{0}", time)
 
 
 @lru_cache(maxsize=256)
 def known_locale(locale: str) -> Locale:
     """The nearest locale whose sentences we have: `de-AT` is German as in Austria; what we do not know is English."""
-    try:
-        found = Locale.parse(locale.replace("-", "_"))
-    except (ValueError, UnknownLocaleError, TypeError):
-        return Locale("en")
-    return found if found.language in LANGUAGES else Locale("en")
+    subtags = re.split(r"[-_.@]", locale[:_LONGEST_TAG])
+    for length in range(len(subtags), 0, -1):
+        try:
+            found = Locale.parse("_".join(subtags[:length]))
+        except (ValueError, UnknownLocaleError):
+            continue
+        return found if found.language in LANGUAGES else Locale("en")
+    return Locale("en")
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -27,9 +27,7 @@ class Fetch(Protocol[T]):
     ) -> tuple[list[T], int | None]: ...
 
 
-async def listed(
-    request: web.Request, fetch: Fetch[T], page: type[Shape], item_of: Callable[[T], Any]
-) -> web.Response:
+async def listed(request: web.Request, fetch: Fetch[T], page: type[Shape], item_of: Callable[[T], Any]) -> web.Response:
     """The page that *request* asks for."""
     asked = query_of(request, PageQuery)
     found, following = await fetch(
