@@ -87,7 +87,8 @@ class SmtpServer:
         answer = await self._answer("DATA", server)
         if answer.startswith("250"):
             server.mails += 1
-            encrypted = session.ssl is not None
+            assert server.transport is not None
+            encrypted = server.transport.get_extra_info("sslcontext") is not None
             self.mails.append(Received(envelope.mail_from, envelope.rcpt_tos, envelope.content, encrypted))
         return answer
 
