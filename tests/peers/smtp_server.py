@@ -83,7 +83,7 @@ class SmtpServer:
             envelope.rcpt_options.extend(options)
         return answer
 
-    async def handle_DATA(self, server: "_Connection", session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: "_Connection", _session: Any, envelope: Any) -> str:
         answer = await self._answer("DATA", server)
         if answer.startswith("250"):
             server.mails += 1
