@@ -11,7 +11,10 @@ Leaves what to do about one (retry, skip, tell somebody) to the caller.
     ├── Unsendable            RFC 5546 does not allow this message for this event
     ├── Unreadable            what was received is not what it should be
     ├── TooLarge              what was received is more than anybody would send in earnest
-    └── UnknownTimezone       a time is given in a zone that we do not know
+    ├── UnknownTimezone       a time is given in a zone that we do not know
+    ├── TooWild               a recurrence asks for more than is worked out
+    │   └── OutOfTime         or for longer than it is given
+    └── NotStarted            the process that works out recurrences does not start
 """
 
 from dataclasses import dataclass
@@ -97,3 +100,18 @@ class UnknownTimezone(IcsError):
 
     def __str__(self) -> str:
         return f"The time zone {self.tzid[:64]!r} is unknown."
+
+
+@dataclass(eq=False)
+class TooWild(IcsError):
+    """A recurrence asks for more work than anybody's appointments do."""
+
+
+@dataclass(eq=False)
+class OutOfTime(TooWild):
+    """Reading this took longer than it is given; raised from a signal, wherever the reader just is."""
+
+
+@dataclass(eq=False)
+class NotStarted(IcsError):
+    """The process that works out when foreign events take place does not start."""

@@ -36,3 +36,36 @@ RECIPIENTS = 20
 
 COMMENT_CHARACTERS = 500
 """What is kept of the words that come with an answer."""
+
+FILE_CHARACTERS = 10 * 1024 * 1024
+"""One iCalendar object, or a whole published file: 25,000 events as Google writes them."""
+
+FILE_LINES = 600_000
+"""Its lines, folded ones counted as they stand."""
+
+FILE_COMPONENTS = 250_000
+"""Its components, alarms included."""
+
+FILE_DEPTH = 8
+"""How deep its components nest: an alarm in an event in a calendar is 3."""
+
+LINE_CHARACTERS = 1_000_000
+"""One line of it, unfolded: pictures are attached as one line, and are not read."""
+
+RULE_CHARACTERS = 4_000
+"""One RRULE; every day of the year by its number has 1,500."""
+
+RULE_STEPS = 200_000
+"""What one RRULE may make us look at: days or hours, and what they give. A daily one since 1970 has 40,000."""
+
+PERIOD_OCCURRENCES = 20_000
+"""What one RRULE may give within one of its periods, a year at most."""
+
+OCCURRENCES = 5_000
+"""Occurrences of one event in the window that is asked for: thirteen a day for a year."""
+
+ZONE_CHANGES = 1_000
+"""Changes of clock that one VTIMEZONE describes; two a year until 2100 are 260."""
+
+PROBLEMS = 20
+"""What is told of one object."""

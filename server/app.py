@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from server.calendars.exchange import GuardedExchange
+from server.outbound import Outbound
 from server.payments import open_methods
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.changes import Changes
@@ -23,9 +25,23 @@ from server.settings import Settings
 from server.store.engine import Database
 from server.store.offers import OfferBook
 from server.tokens import Vault
+from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
 from server.web.cors import ORIGINS
-from server.web.keys import CACHE, CORE, LIMITS, LINK, LISTENERS, METHODS, OPENED, SETTINGS, STREAMS, TALLY, OpenStreams
+from server.web.keys import (
+    ACCOUNTS,
+    CACHE,
+    CORE,
+    LIMITS,
+    LINK,
+    LISTENERS,
+    METHODS,
+    OPENED,
+    SETTINGS,
+    STREAMS,
+    TALLY,
+    OpenStreams,
+)
 from server.web.opened_feeds import OpenedFeeds
 from server.web.pages.mailbox import add_mailbox
 from server.web.routes import add_routes
@@ -67,7 +83,10 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
     database = await Database.open(settings.database)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
     app[CORE] = Core(database, OfferBook(), vault, Changes(app[LINK], app[LISTENERS]), settings.booking)
-    yield
+    async with Outbound(allowed_networks=settings.calendar.allowed_networks) as outbound:
+        exchange = GuardedExchange(outbound, settings.calendar)
+        app[ACCOUNTS] = Accounts(exchange, vault, settings.calendar, base_url=settings.http.base_url)
+        yield
     await database.close()
     await app[LINK].close()
     await app[LIMITS].close()

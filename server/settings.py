@@ -281,6 +281,67 @@ class FeedSettings(BaseModel):
     """How often calendar apps are told to ask again."""
 
 
+class CalendarSettings(BaseModel):
+    """`BOOKABLE_CALENDAR_*`: providers' own calendars, synced both ways."""
+
+    min_interval_s: int = Field(default=120, ge=1)
+    """How often a calendar in which something happens is asked."""
+
+    max_interval_s: int = Field(default=1_800, ge=1)
+    """How often one in which nothing does; in between it adapts."""
+
+    deletion_hold_s: int = Field(default=60, ge=0)
+    """How long a booking that is gone from a calendar is waited for: it may only be on its way to another."""
+
+    timeout_s: float = Field(default=20.0, ge=0.1)
+    """Longest that one call to a calendar server may take."""
+
+    round_s: float = Field(default=45.0, ge=1, le=50)
+    """Longest that one round with a connection may take; the next goes on where it ended."""
+
+    max_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
+    """Longest answer of a calendar server."""
+
+    syncing: int = Field(default=50, ge=1, le=1_000)
+    """Connections synced at once, per worker."""
+
+    per_server: int = Field(default=10, ge=1)
+    """Of these, how many at one calendar server; the rest waits its turn."""
+
+    expanders: int = Field(default=1, ge=1, le=16)
+    """Processes that expand recurring events, per worker; each is killed when an event takes it too long."""
+
+    allowed_networks: Networks = ()
+    """Private networks that calendar servers may lie in, comma-separated. Empty: only public addresses."""
+
+    google_client_id: str = ""
+    """OAuth client of your Google Cloud project; empty: Google cannot be connected."""
+
+    google_client_secret: SecretStr | None = None
+    """Its secret."""
+
+    google_caldav_url: str = "https://apidata.googleusercontent.com/caldav/v2"
+    """Google's CalDAV."""
+
+    google_api_url: str = "https://www.googleapis.com/calendar/v3"
+    """Google's Calendar API, for push notifications."""
+
+    google_oauth_url: str = ""
+    """Base URL of a stand-in for Google's OAuth servers, for tests."""
+
+    microsoft_client_id: str = ""
+    """Application (client) id in Microsoft Entra; empty: Outlook and Microsoft 365 cannot be connected."""
+
+    microsoft_client_secret: SecretStr | None = None
+    """Its secret."""
+
+    microsoft_graph_url: str = "https://graph.microsoft.com/v1.0"
+    """Microsoft Graph; national clouds have their own."""
+
+    microsoft_oauth_url: str = "https://login.microsoftonline.com"
+    """Microsoft's sign-in; national clouds have their own."""
+
+
 class WorkerSettings(BaseModel):
     """`BOOKABLE_WORKER_*`: the work after the commit."""
 
@@ -334,5 +395,6 @@ class Settings(BaseSettings):
     webhook: WebhookSettings = WebhookSettings()
     payment: PaymentSettings = PaymentSettings()
     feed: FeedSettings = FeedSettings()
+    calendar: CalendarSettings = CalendarSettings()
     worker: WorkerSettings = WorkerSettings()
     secret: SecretSettings = SecretSettings()

@@ -62,6 +62,9 @@ class ReplyAddress:
         return cls(int(match[1], 16), int(match[2], 16), match[3])
 
 
+_WAKE = re.compile(r"([1-9a-f][0-9a-f]{0,13})-([1-9a-f][0-9a-f]{0,13})-([0-9a-f]{32})")
+
+
 def new_webhook_secret() -> str:
     """A signing secret as Standard Webhooks has it: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -108,6 +111,19 @@ class Vault:
         """32 characters for a busy span of one feed: stable, and of no use to find the appointments behind it."""
         return _derive(self._keys[0], f"bookable busy {feed} {start} {end}".encode()).hex()[:32]
 
+    def wake_token(self, business_id: int, connection_id: int) -> str:
+        """What a calendar service calls us with, when something has changed in the calendars of a connection."""
+        return f"{business_id:x}-{connection_id:x}-{_wake_mac(self._keys[0], business_id, connection_id)}"
+
+    def waking(self, token: str) -> tuple[int, int] | None:
+        """Business and connection of a wake token; None for anything else."""
+        match = _WAKE.fullmatch(token)
+        if match is None:
+            return None
+        business_id, connection_id = int(match[1], 16), int(match[2], 16)
+        macs = (_wake_mac(key, business_id, connection_id) for key in self._keys)
+        return (business_id, connection_id) if any(hmac.compare_digest(mac, match[3]) for mac in macs) else None
+
     def unsubscribe_token(self, business_id: int, email: str) -> str:
         """What a List-Unsubscribe link carries: sealed, so that nobody can make one for somebody else's address."""
         return self.seal(f"unsubscribe {business_id} {email}".encode()).decode()
@@ -139,6 +155,10 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 def _reply_mac(key: bytes, business_id: int, attendee_id: int, salt: bytes) -> str:
     whole = _derive(key, b"bookable reply %x-%x " % (business_id, attendee_id) + salt)
     return base64.b32encode(whole[:_REPLY_MAC_BYTES]).rstrip(b"=").decode().lower()
+
+
+def _wake_mac(key: bytes, business_id: int, connection_id: int) -> str:
+    return _derive(key, b"bookable wake %x-%x" % (business_id, connection_id)).hex()[:32]
 
 
 def _urlsafe(raw: bytes) -> str:

@@ -7,7 +7,7 @@ Leaves RFC 5545 to `ics`.
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from ics.event import Event, Organizer
+from ics.event import Attendee, Event, Organizer, ScheduleAgent
 from ics.event import Status as EventStatus
 from ics.itip.publish import build_publish
 from ics.write.event import render_event
@@ -75,6 +75,27 @@ def initials_text(shown: Shown) -> str:
     names = ", ".join(_initials(person.name) for person in shown.people[:_MOST_NAMES])
     return render_event(
         replace(event, summary=_summary(names, shown), description=shown.appointment.service_name), zone=None
+    )
+
+
+def calendar_event(shown: Shown, *, uid: str, names_people: bool) -> Event:
+    """
+    An appointment in the provider's own calendar.
+
+    Unless the provider wants it, it names no ORGANIZER and no ATTENDEE: calendar servers mail invitations of their own
+    to whoever is named, beside ours. Where it does, the server is told to leave that to us (RFC 6638, 7.1).
+    """
+    event = replace(_feed_event(shown), uid=uid, categories=())
+    if not names_people:
+        return replace(event, organizer=None)
+    assert event.organizer is not None
+    return replace(
+        event,
+        organizer=replace(event.organizer, schedule_agent=ScheduleAgent.CLIENT),
+        attendees=tuple(
+            Attendee(person.email, person.name, schedule_agent=ScheduleAgent.CLIENT)
+            for person in shown.people[:_MOST_NAMES]
+        ),
     )
 
 

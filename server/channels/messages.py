@@ -43,6 +43,8 @@ class MessageKind(StrEnum):
     WAITLIST_OFFER = "waitlist_offer"
     COUNTER_DECLINED = "counter_declined"
     PAYMENT_RETURNED = "payment_returned"
+    CALENDAR_PUT_BACK = "calendar_put_back"
+    CALENDAR_CONFLICT = "calendar_conflict"
 
 
 class Recipient(StrEnum):
@@ -171,6 +173,16 @@ _TO_PROVIDER: Mapping[MessageKind, _Words] = {
     MessageKind.WAITLIST_OFFER: _Words("Offered: {customer}, {when}", "A free time was offered to the waitlist"),
     MessageKind.COUNTER_DECLINED: _Words("The time stays: {customer}, {when}", "A proposed time was not possible"),
     MessageKind.PAYMENT_RETURNED: _Words("Money returned: {customer}, {when}", "A payment was returned"),
+    MessageKind.CALENDAR_PUT_BACK: _Words(
+        "Put back: {customer}, {when}",
+        "We have put an appointment back into your calendar",
+        "It stays as it was, and your customer was not told anything.",
+    ),
+    MessageKind.CALENDAR_CONFLICT: _Words(
+        "Overlap: {customer}, {when}",
+        "An event in your calendar lies over an appointment",
+        "Both stay until you move or cancel one of them.",
+    ),
 }
 
 
@@ -207,6 +219,42 @@ def render_letter(
     }
     return Letter(
         subject=str(values["subject"]),
+        text=_TEMPLATES.get_template("letter.txt").render(**values),
+        html=_TEMPLATES.get_template("letter.html").render(**values),
+    )
+
+
+def render_notice(business_name: str, accent: str, *, calendar: str, detail: str, must_sign_in: bool) -> Letter:
+    """
+    The mail that tells a provider that one of their connected calendars waits for them.
+
+    Args:
+        calendar: What the connection is called.
+        detail: What is wrong, in a plain sentence.
+    """
+    voice = Voice("en", ZoneInfo("Etc/UTC"))
+    subject = f"Your calendar needs you: {unlinked(shortened(calendar, _NAME_CHARACTERS))}"
+    look = accent_of(accent)
+    then = "Please sign in there again." if must_sign_in else "Please look at it, and say whether to go on."
+    values = {
+        "language": voice.language,
+        "direction": voice.direction,
+        "subject": subject,
+        "headline": "Your calendar is not synced any more",
+        "sentence": f"{then} Until then, what was known of it counts for a while; after that your times are closed.",
+        "rows": [("Calendar", unlinked(calendar)), ("Reason", unlinked(detail))],
+        "button": "",
+        "link": "",
+        "business": unlinked(business_name),
+        "contact": [],
+        "why": f"You get this mail because your calendar is connected with {unlinked(business_name)}.",
+        "stop": "",
+        "stop_link": "",
+        "accent": look.ground,
+        "on_accent": look.ink,
+    }
+    return Letter(
+        subject=subject,
         text=_TEMPLATES.get_template("letter.txt").render(**values),
         html=_TEMPLATES.get_template("letter.html").render(**values),
     )

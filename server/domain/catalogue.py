@@ -116,6 +116,8 @@ class Taken:
     """By provider: appointments that are not cancelled per local date."""
     classes: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     """By provider: places left in each class of the service, by its start."""
+    unknown: frozenset[int] = frozenset()
+    """Providers whose own calendars have not been read for too long: what is in them nobody knows."""
 
 
 def question_for(
@@ -149,6 +151,7 @@ def question_for(
         booked_on=taken.booked_on.get(provider.id, {}),
         customer_remaining=customer_remaining,
         classes=taken.classes.get(provider.id, {}),
+        calendar_unknown=provider.id in taken.unknown,
         sheet=_sheet(offer, window),
     )
 

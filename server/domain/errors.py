@@ -18,6 +18,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── InFlight              same key, still being answered
     ├── StaleVersion          If-Match names an older version
     ├── Conflict              a unique name is taken, or others still depend on the thing
+    ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
     └── Unavailable           a dependency did not answer in time
@@ -131,6 +132,16 @@ class StaleVersion(BookingError):
 @dataclass(eq=False)
 class Conflict(BookingError):
     """This does not fit with what is already there."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(eq=False)
+class CalendarRefused(BookingError):
+    """The calendar could not be connected."""
 
     detail: str
 

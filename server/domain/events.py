@@ -29,6 +29,9 @@ class Kind(StrEnum):
     WAITLIST_LAPSED = "waitlist.lapsed"
     PAYMENT_RETURNING = "payment.returning"
     PAYMENT_RETURNED = "payment.returned"
+    CALENDAR_PUT_BACK = "calendar.put_back"
+    CALENDAR_CONFLICT = "calendar.conflict"
+    CALENDAR_TROUBLE = "calendar.trouble"
     RENAMED = "catalogue.renamed"
     WEBHOOK_TEST = "webhook.test"
 

@@ -53,6 +53,8 @@ class Question:
     """How many more this customer may book; None is no limit."""
     classes: Mapping[int, int] = field(default_factory=dict)
     """Start of each class of this service that exists already, and the places left in it."""
+    calendar_unknown: bool = False
+    """The provider's own calendar has not been read for longer than the business allows."""
     sheet: Sheet | None = None
     """The opening time around `window`, where the asker has worked it out already."""
 
@@ -99,6 +101,11 @@ def service_hours(q: Question, _: Sheet) -> Spans:
 def busy(q: Question, _: Sheet) -> Spans:
     """Over time off or an event of the provider's own calendar."""
     return _colliding(q, q.busy)
+
+
+def calendar(q: Question, _: Sheet) -> Spans:
+    """Not known to be free: the provider's own calendar could not be read for too long."""
+    return [q.window] if q.calendar_unknown else ()
 
 
 def claims(q: Question, _: Sheet) -> Spans:
@@ -155,6 +162,7 @@ RULES: Sequence[Rule] = (
     Rule("exception", exception),
     Rule("service-hours", service_hours),
     Rule("busy", busy),
+    Rule("calendar", calendar),
     Rule("claims", claims, for_joining=False),
     Rule("capacity", capacity),
     Rule("resources", resources, for_joining=False),

@@ -29,6 +29,9 @@ TELLINGS: Mapping[str, Telling] = {
     Kind.INVITE_REQUESTED: Telling("confirmed", None),
     Kind.WAITLIST_OFFERED: Telling("waitlist_offer", None),
     Kind.PAYMENT_RETURNED: Telling("payment_returned", None),
+    Kind.CALENDAR_PUT_BACK: Telling(None, "calendar_put_back"),
+    Kind.CALENDAR_CONFLICT: Telling(None, "calendar_conflict"),
+    Kind.CALENDAR_TROUBLE: Telling(None, "calendar_trouble"),
 }
 """Facts that are not here are told to webhooks only."""
 

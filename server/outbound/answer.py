@@ -25,6 +25,8 @@ class Answer:
     headers: CIMultiDictProxy[str]
     """Looked up in any case."""
     body: bytes
+    url: str
+    """Where it came from, after redirects."""
 
     @property
     def is_success(self) -> bool:

@@ -90,6 +90,8 @@ class Outbound:
             auto_decompress=False,
             trust_env=False,
         )
+        # aiohttp would repeat a PUT or DELETE whose connection broke; whether it happened, the caller has to find out.
+        self._session._retry_connection = False  # noqa: SLF001
         return self
 
     async def __aexit__(
@@ -224,4 +226,4 @@ class _Reading:
         return self._answer(self._response) if self._response else None
 
     def _answer(self, response: ClientResponse) -> Answer:
-        return Answer(status=response.status, headers=response.headers, body=bytes(self._body))
+        return Answer(status=response.status, headers=response.headers, body=bytes(self._body), url=str(response.url))

@@ -51,7 +51,17 @@ def read_target(text: str, *, allowed: tuple[IPNetwork, ...], base: URL | None =
         raise _refusal("(unreadable)", str(error)) from None
     if reason := _why_refused(url, host, port, allowed=allowed, plain=plain):
         raise _refusal(host, reason)
-    return url.with_fragment(None)
+    return _as_written(url, text) if base is None else url.with_fragment(None)
+
+
+def _as_written(url: URL, text: str) -> URL:
+    """*url* with path and query as they are in *text*: to its server `%40` may not be what `@` is."""
+    parts = urlsplit(text)
+    if not text.isascii():
+        return url.with_fragment(None)
+    return URL.build(
+        scheme=url.scheme, authority=url.raw_authority, path=parts.path or "/", query_string=parts.query, encoded=True
+    )
 
 
 def check_addresses(addresses: Sequence[str], port: int, *, allowed: tuple[IPNetwork, ...]) -> str | None:

@@ -276,6 +276,20 @@ async def claimed_resources(session: Session, appointment: Appointment) -> list[
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+async def claimed_spans(
+    session: Session, appointments: Sequence[tuple[int, int]]
+) -> dict[int, tuple[datetime, datetime]]:
+    """From the first to the last moment that each of *appointments*, `(business id, id)`, takes, buffers included."""
+    rows = await session.fetch(
+        "SELECT appointment_id, min(lower(during)) AS first, max(upper(during)) AS last FROM claims"
+        " WHERE (business_id, appointment_id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"
+        " GROUP BY appointment_id",
+        [key[0] for key in appointments],
+        [key[1] for key in appointments],
+    )
+    return {row["appointment_id"]: (row["first"], row["last"]) for row in rows}
+
+
 def appointment_of(row: Row) -> Appointment:
     """The appointment in a row of `APPOINTMENT_COLUMNS`."""
     return Appointment(

@@ -44,6 +44,13 @@ SELECT 'busy', provider_id,
   FROM busy_blocks
  WHERE business_id = $1 AND provider_id = ANY($3::bigint[]) AND upper(during) > $4 AND lower(during) < $5
  GROUP BY provider_id
+UNION ALL
+SELECT 'unknown', c.provider_id, '{}', '{}'
+  FROM calendars c
+ WHERE c.business_id = $1 AND c.provider_id = ANY($3::bigint[]) AND c.blocks
+   AND (c.known_at IS NULL OR c.known_at < clock_timestamp()
+        - (SELECT make_interval(mins => b.calendar_stale_min) FROM businesses b WHERE b.id = $1))
+ GROUP BY c.provider_id
 """
 
 _DAYS = """
@@ -144,6 +151,7 @@ def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Tak
     busy: dict[int, Spans] = {}
     booked_on: dict[int, dict[date, int]] = {}
     classes: dict[int, dict[int, int]] = {}
+    unknown: set[int] = set()
     for kind, key, first, second in rows:
         pairs = list(zip(first, second, strict=True))
         if kind == "claims":
@@ -153,10 +161,12 @@ def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Tak
         elif kind == "days":
             epoch = date(1970, 1, 1).toordinal()
             booked_on[key] = {date.fromordinal(epoch + day): count for day, count in pairs}
+        elif kind == "unknown":
+            unknown.add(key)
         elif kind == "clock":
             session.now = datetime.fromtimestamp(first[0] / 1_000_000, UTC)
             if second[0] != catalogue_version:
                 raise CatalogueChanged
         else:
             classes[key] = dict(pairs)
-    return Taken(claims, busy, booked_on, classes)
+    return Taken(claims, busy, booked_on, classes, frozenset(unknown))

@@ -28,6 +28,9 @@ MOST_CANDIDATES = 16
 """Providers locked at once for "whoever is free": more would make each booking of a large clinic wait for all."""
 
 _TAKEN_BY_SOMEBODY = frozenset({"busy", "claims", "capacity", "resources", "daily-cap"})
+_BINDS_PROVIDERS = frozenset({"past", "busy", "claims", "capacity", "resources"})
+"""What holds for a provider who moves an appointment in their own calendar: hours, notice and the grid are theirs."""
+
 _ALTERNATIVES = 5
 _ALTERNATIVES_WITHIN_S = 14 * 86_400
 
@@ -115,6 +118,7 @@ async def choose(
     customer_remaining: int | None = None,
     as_of: datetime | None = None,
     moving: Appointment | None = None,
+    by_provider: bool = False,
 ) -> Choice:
     """
     The first of *offers* that can be had at *start*, the one with the fewest bookings that day first.
@@ -124,6 +128,7 @@ async def choose(
     Args:
         as_of: When the customer took a hold on this time: notice counts from then.
         moving: The appointment that gives up its own time in this transaction: it does not count as booked.
+        by_provider: The provider chose this time, in their own calendar.
 
     Raises:
         SlotTaken: It would be offered, were it not for others.
@@ -137,6 +142,8 @@ async def choose(
     refused: list[list[Refusal]] = []
     for offer in fairest_first(offers, taken, start) if several else offers:
         refusals = explain(_question(offer, taken, start, as_of or session.now, customer_remaining), start)
+        if by_provider:
+            refusals = [each for each in refusals if each.rule in _BINDS_PROVIDERS]
         if refusals:
             refused.append(refusals)
             continue

@@ -14,6 +14,7 @@ from server.store.deliveries import NewDelivery, insert_deliveries
 from server.store.engine import Session
 from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
 from server.store.outbox import OpenFact, close_facts, count_failure, take_facts
+from server.store.pushed_events import want_pushed
 from server.store.webhook_endpoints import subscribed
 from server.usecases.core import Core
 from server.usecases.render_texts import render_changed, render_renamed
@@ -82,6 +83,7 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
     await insert_deliveries(session, new)
     if appointments:
         await render_changed(session, appointments)
+        await want_pushed(session, appointments)
     for fact in facts:
         if fact.kind == Kind.RENAMED:
             await render_renamed(session, fact.business_id, fact.payload["table"], fact.payload["id"])
@@ -99,6 +101,10 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
     if fact.kind in {Kind.WAITLIST_OFFERED, Kind.PAYMENT_RETURNED}:
         if telling.customer:
             yield _mail(fact, telling.customer, "customer", target=fact.payload["email"], once=f"fact:{fact.id}")
+        return
+    if fact.kind == Kind.CALENDAR_TROUBLE:
+        if telling.provider and fact.payload["email"]:
+            yield _mail(fact, telling.provider, "provider", target=fact.payload["email"], once=f"fact:{fact.id}")
         return
     if hearers is None:
         return

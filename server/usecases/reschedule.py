@@ -12,6 +12,7 @@ from server.domain.catalogue import Offer
 from server.domain.claims import Claim
 from server.domain.errors import SlotTaken
 from server.domain.events import Fact, Kind
+from server.domain.lifecycle import Actor
 from server.domain.policies import check_moving
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.appointments import claimed_resources, release_claims, write_move
@@ -82,7 +83,8 @@ async def _move(
     check_movable(replace(target, appointment=appointment, attendee=attendee))
     check_moving(target.policy, appointment.start, now=session.now, actor=target.actor)
     await release_claims(session, appointment)
-    choice = await choose(session, offers, start, moving=appointment)
+    by_provider = target.actor is Actor.CALENDAR
+    choice = await choose(session, offers, start, moving=appointment, by_provider=by_provider)
     if choice.joins:  # two classes are not made one
         raise SlotTaken
     moved = moved_to(appointment, choice, start)

@@ -16,6 +16,7 @@ from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
 from server.redis.rate_limits import RateLimits
 from server.settings import Settings
+from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
 from server.web.access import Caller
 from server.web.opened_feeds import OpenedFeeds
@@ -42,6 +43,7 @@ LISTENERS = web.AppKey("listeners", Listeners)
 LIMITS = web.AppKey("rate limits", RateLimits)
 OPENED = web.AppKey("opened feeds", OpenedFeeds)
 TALLY = web.AppKey("tally", Tally)
+ACCOUNTS = web.AppKey("calendar accounts", Accounts)
 METHODS = web.AppKey("ways to pay", Mapping[str, PaymentMethod])
 STREAMS = web.AppKey("open streams", OpenStreams)
 

@@ -15,6 +15,7 @@ from server.web.access import Who
 from server.web.api import appointments, availability, decisions, holds, places
 from server.web.api.api_keys import api_key_routes
 from server.web.api.business import business_routes
+from server.web.api.calendars import calendar_routes
 from server.web.api.catalogue import catalogue_routes
 from server.web.api.deliveries import delivery_routes
 from server.web.api.feeds import feed_management_routes
@@ -24,10 +25,12 @@ from server.web.api.waitlist import waitlist_routes
 from server.web.api.webhooks import webhook_routes
 from server.web.cors import preflight
 from server.web.feeds import feed_routes
+from server.web.inbound_calendars import receive_notice
 from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
 from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.problem_page import get_problem
+from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
 from server.web.pages.waitlist import get_waitlist_page, post_waitlist_page
 from server.web.route import Route, as_handler
@@ -44,6 +47,7 @@ from server.web.shapes.appointments import (
     RescheduleOrder,
 )
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery
+from server.web.shapes.calendars import NoticeQuery, SignInQuery
 from server.web.shapes.health import Readiness
 
 BUSINESS = "/v1/businesses/{business}"
@@ -106,6 +110,7 @@ ROUTES: Sequence[Route] = (
     *payment_routes(BUSINESS),
     *webhook_routes(BUSINESS),
     *delivery_routes(BUSINESS),
+    *calendar_routes(BUSINESS),
     *feed_management_routes(BUSINESS, PLACE),
     *feed_routes(),
     Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
@@ -118,6 +123,14 @@ ROUTES: Sequence[Route] = (
           "Inbound", "Stops reminders (RFC 8058)", answers={200: None}, media_type="text/html"),
     Route("POST", "/v1/inbound/sms/{id}", Who.PUBLIC, inbound_sms.receive_sms_status,
           "Inbound", "What became of a text message (Twilio)", answers={204: None}),
+    Route("GET", "/v1/oauth/callback", Who.PUBLIC, get_sign_in,
+          "Inbound", "Where a calendar service sends its user back to", query=SignInQuery,
+          answers={200: None}, media_type="text/html"),
+    Route("POST", "/v1/oauth/callback", Who.PUBLIC, post_sign_in,
+          "Inbound", "Its button", query=SignInQuery, answers={200: None}, media_type="text/html"),
+    Route("POST", "/v1/inbound/calendars/{token}", Who.TOKEN, receive_notice,
+          "Inbound", "Something has changed in a calendar (Google, Microsoft)", query=NoticeQuery,
+          answers={200: None, 202: None}, media_type="text/plain"),
     Route("POST", "/v1/inbound/mail", Who.PUBLIC, inbound_mail.receive_inbound_mail,
           "Inbound", "Hand over a mail that answers an invitation", answers={204: None}),
     Route("GET", "/v1/openapi.json", Who.PUBLIC, get_openapi,

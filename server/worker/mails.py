@@ -14,7 +14,7 @@ from ics.itip.mail import build_mail
 from server.calendars.invitation import document_for
 from server.channels.mail import MailTransport
 from server.channels.messages import Letter as Words
-from server.channels.messages import MessageFacts, MessageKind, Recipient, render_letter
+from server.channels.messages import MessageFacts, MessageKind, Recipient, render_letter, render_notice
 from server.channels.outcome import Outcome
 from server.domain.appointment import Place
 from server.domain.lifecycle import CHANGEABLE
@@ -50,6 +50,8 @@ class MailSender:
     def compose(self, delivery: Delivery, letter: Letter) -> EmailMessage:
         """The mail of *delivery*: the same Message-ID on every attempt, so that a second copy is known as one."""
         place = letter.place
+        if delivery.message == "calendar_trouble":
+            return self._notice(delivery, letter)
         facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
         locale, zone = _reader(delivery, place)
         words = self._words(delivery, facts, locale=locale, zone=zone)
@@ -73,6 +75,34 @@ class MailSender:
             references=_thread(delivery, place, domain),
             date=datetime.now(UTC),
             list_unsubscribe=facts.unsubscribe_url,
+        )
+
+    def _notice(self, delivery: Delivery, letter: Letter) -> EmailMessage:
+        """About a connected calendar: no customer, no appointment, no invitation."""
+        payload = delivery.payload
+        words = render_notice(
+            letter.sender.name,
+            letter.sender.accent,
+            calendar=payload["name"],
+            detail=payload["detail"],
+            must_sign_in=payload["state"] == "needs_reauth",
+        )
+        sender = self._mail.sender
+        return build_mail(
+            sender=sender,
+            sender_name=letter.sender.name,
+            to=delivery.target,
+            to_name="",
+            reply_to=letter.sender.email or None,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+            calendar=None,
+            method=None,
+            message_id=f"<{delivery.uid.hex}@{sender.rpartition('@')[2]}>",
+            references=None,
+            date=datetime.now(UTC),
+            list_unsubscribe=None,
         )
 
     def _words(self, delivery: Delivery, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> Words:

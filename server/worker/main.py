@@ -29,10 +29,12 @@ from server.store.engine import Database
 from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.core import Core
+from server.worker.calendar_tools import open_tools
 from server.worker.inbound_mail import listening
 from server.worker.jobs import Tidying, sweep_job
 from server.worker.pump import Pump
 from server.worker.senders import open_lanes
+from server.worker.syncing import Syncing, keep_setting_turn_timers, sync_job
 from server.worker.timers import keep_setting_timers, remind_job
 
 log = logging.getLogger(__name__)
@@ -63,12 +65,26 @@ async def working(settings: Settings) -> AsyncIterator[Pump]:
     async with contextlib.AsyncExitStack() as stack:
         core, link, listeners = await stack.enter_async_context(_core(settings))
         pump = Pump(core, await stack.enter_async_context(open_lanes(settings, core)), settings.worker)
-        listeners.heard = lambda _: pump.wake()
         if settings.inbound.port is not None:
             await stack.enter_async_context(listening(settings.inbound, core, settings.mail.reply_domain))
         tidying = Tidying(core, open_methods(settings.payment))
-        context = {"pump": pump, "tidying": tidying}
-        parts = [pump.run(), listeners.run(), tidying.keep_tidy(), _beat(link), _jobs(settings, core, context)]
+        tools = await stack.enter_async_context(open_tools(settings, core))
+        syncing = Syncing(tools, settings.worker)
+
+        def wake(_: object) -> None:
+            pump.wake()
+            syncing.wake()
+
+        listeners.heard = wake
+        context = {"pump": pump, "tidying": tidying, "syncing": syncing, "tools": tools}
+        parts = [
+            pump.run(),
+            syncing.run(),
+            listeners.run(),
+            tidying.keep_tidy(),
+            _beat(link),
+            _jobs(settings, core, context),
+        ]
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             yield pump
@@ -122,18 +138,22 @@ async def _check_eviction(redis: ArqRedis) -> None:
 
 async def _work(settings: Settings, core: Core, context: dict[str, Any], redis: ArqRedis) -> None:
     worker = _arq_worker(redis, context)
-    timers = asyncio.create_task(keep_setting_timers(core, redis, settings.worker))
+    timers = [
+        asyncio.create_task(keep_setting_timers(core, redis, settings.worker)),
+        asyncio.create_task(keep_setting_turn_timers(context["tools"], redis, settings.worker)),
+    ]
     try:
         await worker.async_run()
     finally:
-        timers.cancel()
+        for timer in timers:
+            timer.cancel()
         with contextlib.suppress(RedisError, OSError):
             await worker.close()
 
 
 def _arq_worker(redis: ArqRedis, context: dict[str, Any]) -> Worker:
     options: dict[str, Any] = {
-        "functions": [sweep_job, remind_job],
+        "functions": [sweep_job, remind_job, sync_job],
         # Every minute, and at once after a start: missed ticks are not made up for, so the job catches up by itself.
         "cron_jobs": [cron(sweep_job, second=0, run_at_startup=True, unique=True, keep_result=0)],
         "redis_pool": redis,

@@ -203,7 +203,7 @@ def test_F55_a_redirect_never_leads_from_https_to_http() -> None:
 def answer(retry_after: str) -> Answer:
     """An answer with this header."""
     headers = CIMultiDictProxy(CIMultiDict({"retry-after": retry_after}))
-    return Answer(status=503, headers=headers, body=b"")
+    return Answer(status=503, headers=headers, body=b"", url="http://peer.example/")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,9 @@ def test_H77_no_Retry_After_is_an_error(said: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_the_beginning_of_an_answer_is_text_that_Postgres_takes(body: bytes) -> None:
-    text = Answer(status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body).beginning(20)
+    text = Answer(status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body, url="http://peer.example/").beginning(
+        20
+    )
 
     assert len(text) <= 20
     assert "\0" not in text

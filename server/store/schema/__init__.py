@@ -23,6 +23,15 @@ from server.store.schema.catalogue import (
     service_resources,
     services,
 )
+from server.store.schema.connections import (
+    calendar_conflicts,
+    calendar_objects,
+    calendar_peers,
+    calendars,
+    connections,
+    pushed_events,
+    sync_log,
+)
 from server.store.schema.deliveries import deliveries, delivery_attempts, suppressions, webhook_endpoints
 from server.store.schema.hours import busy_blocks, exceptions, service_hours, working_hours
 from server.store.schema.outbox import audit_entries, idempotency_records, outbox
@@ -37,7 +46,12 @@ __all__ = [
     "audit_entries",
     "businesses",
     "busy_blocks",
+    "calendar_conflicts",
+    "calendar_objects",
+    "calendar_peers",
+    "calendars",
     "claims",
+    "connections",
     "customers",
     "deliveries",
     "delivery_attempts",
@@ -53,12 +67,14 @@ __all__ = [
     "payments",
     "provider_services",
     "providers",
+    "pushed_events",
     "reminders",
     "resources",
     "service_hours",
     "service_resources",
     "services",
     "suppressions",
+    "sync_log",
     "transitions",
     "waitlist_entries",
     "webhook_endpoints",

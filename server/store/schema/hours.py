@@ -4,7 +4,7 @@ Owns the tables of when things can be booked: hours, exceptions, busy blocks.
 Leaves what has been booked to `booking`.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Index, SmallInteger, String, func
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Index, SmallInteger, String, func, text
 from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, TSTZRANGE
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -66,10 +66,15 @@ busy_blocks = tenant_table(
     Column("provider_id", BigInteger, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
     Column("source", String(16), nullable=False),
+    Column("object_id", BigInteger),
     Column("reason", String(200), nullable=False, server_default=""),
     *versioned(),
     belongs_to("provider_id", "providers", ondelete="CASCADE"),
-    CheckConstraint("source IN ('time_off', 'calendar')", name="source"),
+    belongs_to("object_id", "calendar_objects", ondelete="CASCADE"),
+    CheckConstraint(
+        "source IN ('time_off', 'calendar') AND (source = 'calendar') = (object_id IS NOT NULL)", name="source"
+    ),
+    Index("ix_busy_blocks_object", "business_id", "object_id", postgresql_where=text("object_id IS NOT NULL")),
     CheckConstraint(
         "NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during)"
         " AND lower_inc(during) AND NOT upper_inc(during)",

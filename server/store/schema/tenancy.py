@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -44,11 +45,13 @@ businesses = Table(
     Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("theme", JSONB, nullable=False, server_default=text("'{}'")),
     Column("listed", Boolean, nullable=False, server_default=text("false")),
+    Column("calendar_stale_min", Integer, nullable=False, server_default=text("60")),
     Column("catalogue_version", BigInteger, nullable=False, server_default=text("0")),
     *versioned(),
     CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint("name <> ''", name="name"),
+    CheckConstraint("calendar_stale_min BETWEEN 5 AND 10080", name="calendar_stale_min"),
 )
 """Triggers raise `catalogue_version` whenever anything that offers are made of changes, whoever changes it."""
 

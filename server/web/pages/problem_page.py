@@ -75,6 +75,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "Somebody has changed the thing since you read the version in If-Match.",
         "Read it again, and decide again.",
     ),
+    "calendar-refused": (
+        "The calendar server was asked, and does not let us in; or nothing at this address is a calendar.",
+        "Read detail. Most services want an app password instead of the usual one.",
+    ),
     "conflict": (
         "The request is fine by itself, but does not fit with what is there: a slug is taken, or others depend on it.",
         "Read detail. What cannot be deleted can be retired with active set to false.",

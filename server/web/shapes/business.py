@@ -75,6 +75,9 @@ class BusinessDraft(Draft):
     theme: Theme = Theme()
     listed: Enabled = False
     """Found by the search across businesses."""
+    calendar_stale_min: Annotated[int, Field(strict=True, ge=5, le=10_080)] = 60
+    """How old what is known of a provider's own calendar may be, in minutes; after that the provider cannot be
+    booked."""
 
     def values(self) -> dict[str, Any]:
         """With nothing in the theme that is not set."""

@@ -1,0 +1,147 @@
+"""
+Owns running the rounds of connected calendars: whose turn it is, so many at once, so many per server.
+
+Leaves the round to `usecases/sync`. Postgres says whose turn it is; Redis only wakes.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from server.domain.errors import Unavailable
+from server.settings import WorkerSettings
+from server.store.connections import Connection
+from server.store.sync_turns import claim_due, claim_one, upcoming_turns
+from server.usecases.sync.round import run_round
+from server.usecases.sync.turn import Tools
+
+log = logging.getLogger(__name__)
+
+_LEASE_MARGIN_S = 30.0
+_AWAY_S = 1.0
+_TIMERS = 2_000
+
+
+class Syncing:
+    """One worker's rounds."""
+
+    def __init__(self, tools: Tools, settings: WorkerSettings) -> None:
+        self._tools = tools
+        self._poll_s = settings.poll_s
+        self._lease = timedelta(seconds=tools.settings.round_s + _LEASE_MARGIN_S)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_peer: Counter[str] = Counter()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Somebody may have become due."""
+        self._woken.set()
+
+    async def run(self) -> NoReturn:
+        """Works until cancelled; rounds that are cut off are taken up again when their lease has run out."""
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    began = await self.turn()
+                except Unavailable:
+                    await asyncio.sleep(_AWAY_S)
+                    continue
+                if not began:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), self._poll_s)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def turn(self) -> int:
+        """Begins the rounds that are due, as far as there is room; how many."""
+        settings = self._tools.settings
+        room = settings.syncing - len(self._tasks)
+        if room <= 0:
+            return 0
+        crowded = [peer for peer, there in self._at_peer.items() if there >= settings.per_server]
+        due = await self._tools.core.database.transact(
+            lambda session: claim_due(session, room, lease=self._lease, busy_peers=crowded)
+        )
+        for connection in due:
+            self._begin(connection)
+        return len(due)
+
+    async def sync(self, key: tuple[int, int]) -> None:
+        """A round with this connection, if it is due and nobody has it."""
+        connection = await self._tools.core.database.transact(
+            lambda session: claim_one(session, key, lease=self._lease)
+        )
+        if connection is not None:
+            self._begin(connection)
+
+    async def finish(self) -> None:
+        """Waits for the rounds that have begun."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _begin(self, connection: Connection) -> None:
+        self._at_peer[connection.peer] += 1
+        task = asyncio.create_task(self._round(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _round(self, connection: Connection) -> None:
+        try:
+            await run_round(self._tools, connection)
+        except Unavailable:
+            log.warning("the database went away during a round; its lease runs out by itself")
+        finally:
+            self._at_peer[connection.peer] -= 1
+            if not self._at_peer[connection.peer]:
+                del self._at_peer[connection.peer]
+            self.wake()
+
+
+async def set_turn_timers(tools: Tools, redis: ArqRedis, horizon_s: float) -> int:
+    """Makes a timed job for each turn within *horizon_s*; how many there are."""
+    async with tools.core.database.reading() as session:
+        upcoming = await upcoming_turns(session, horizon_s, limit=_TIMERS)
+    for business_id, connection_id, due_at in upcoming:
+        await redis.enqueue_job(
+            "sync_job",
+            business_id,
+            connection_id,
+            _job_id=f"sync:{business_id}:{connection_id}:{due_at.timestamp():.0f}",
+            _defer_until=due_at,
+        )
+    return len(upcoming)
+
+
+async def keep_setting_turn_timers(tools: Tools, redis: ArqRedis, settings: WorkerSettings) -> NoReturn:
+    """Does so again and again, well within the horizon, until cancelled."""
+    while True:
+        try:
+            await set_turn_timers(tools, redis, settings.horizon_s)
+        except (Unavailable, RedisError, OSError) as error:
+            log.info("no timers for calendars now (%s)", type(error).__name__)
+        await asyncio.sleep(settings.horizon_s / 4)
+
+
+async def sync_job(ctx: dict[str, Any], business_id: object, connection_id: object) -> None:
+    """
+    It is the turn of one connection.
+
+    What comes out of Redis is believed no further than this: the ledger decides whether it is.
+    """
+    syncing: Syncing = ctx["syncing"]
+    if not isinstance(business_id, int) or not isinstance(connection_id, int):
+        log.warning("passed over a timer with arguments that are no ids")
+        return
+    try:
+        await syncing.sync((business_id, connection_id))
+    except Unavailable:
+        log.info("the database is away; whoever looks next will find who is due")
