@@ -52,7 +52,11 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
         port=port,
         base_url=base_url,
         processes=processes or settings.http.processes,
-        environment={"BOOKABLE_LIMIT_EXEMPT": LOOPBACK, **_mailbox(settings, data_dir)},
+        environment={
+            "BOOKABLE_LIMIT_EXEMPT": LOOPBACK,
+            **_mailbox(settings, data_dir),
+            **_calendars(settings),
+        },
         after_migrating=seed,
     )
     show_log(verbose=verbose)
@@ -70,6 +74,18 @@ def _mailbox(settings: "Settings", data_dir: Path) -> dict[str, str]:
     if settings.sms.channel == "off":
         chosen["BOOKABLE_SMS_CHANNEL"] = "console"
     return chosen
+
+
+def _calendars(settings: "Settings") -> dict[str, str]:
+    """A calendar server on this machine may be connected, and is looked at often, unless that is set up otherwise."""
+    if settings.calendar.allowed_networks:
+        return {}
+    return {
+        "BOOKABLE_CALENDAR_ALLOWED_NETWORKS": LOOPBACK,
+        "BOOKABLE_CALENDAR_MIN_INTERVAL_S": "5",
+        "BOOKABLE_CALENDAR_MAX_INTERVAL_S": "10",
+        "BOOKABLE_CALENDAR_DELETION_HOLD_S": "5",
+    }
 
 
 def earlier_key(notes: Path) -> str | None:

@@ -54,6 +54,7 @@ def doctor() -> None:
 
 
 async def _examine() -> list[Finding]:
+    from server.cli.doctor_calendars import examine_calendars
     from server.cli.doctor_channels import examine_channels
     from server.cli.environment import read_settings
 
@@ -65,6 +66,7 @@ async def _examine() -> list[Finding]:
     findings += [finding async for finding in _database(settings)]
     findings += [finding async for finding in _redis(settings)]
     findings += [finding async for finding in examine_channels(settings)]
+    findings += [finding async for finding in examine_calendars(settings)]
     return [*findings, *await asyncio.to_thread(_base_url, settings)]
 
 

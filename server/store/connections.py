@@ -290,14 +290,3 @@ async def reseal(session: Session, connection: Connection, sealed: bytes) -> Non
         connection.id,
         sealed,
     )
-
-
-async def connections_with_secrets(session: Session, *, after: tuple[int, int], limit: int) -> list[Connection]:
-    """Those that keep a secret, in order of `(business id, id)`."""
-    rows = await session.fetch(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE c.secret_sealed IS NOT NULL AND (c.business_id, c.id) > ($1, $2)"
-        " ORDER BY c.business_id, c.id LIMIT $3",
-        *after,
-        limit,
-    )
-    return [connection_of(row) for row in rows]

@@ -223,3 +223,19 @@ async def overdue_turns(session: Session) -> tuple[int, float]:
     )
     assert row is not None
     return row["waiting"], row["age"]
+
+
+async def connections_by_state(session: Session) -> dict[str, int]:
+    """How many connections are in which state."""
+    rows = await session.fetch("SELECT state, count(*) AS there FROM connections GROUP BY state ORDER BY state")
+    return {row["state"]: row["there"] for row in rows}
+
+
+async def troubled_connections(session: Session, *, limit: int) -> list[Connection]:
+    """Connections that are not synced as they should be, those that wait for a person first."""
+    rows = await session.fetch(
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE c.state <> 'active'"
+        " ORDER BY c.state = 'degraded', c.updated_at LIMIT $1",
+        limit,
+    )
+    return [connection_of(row) for row in rows]
