@@ -17,6 +17,8 @@ _MOST_NAMED = 5
 
 async def examine_calendars(settings: "Settings") -> AsyncIterator[Finding]:
     """How many are in which state, and the first few that need somebody; nothing while there is no database."""
+    from asyncpg import PostgresError
+
     from server.domain.errors import Unavailable
     from server.store.engine import standalone
     from server.store.sync_turns import connections_by_state, overdue_turns, troubled_connections
@@ -28,12 +30,8 @@ async def examine_calendars(settings: "Settings") -> AsyncIterator[Finding]:
             states = await connections_by_state(session)
             troubled = await troubled_connections(session, limit=_MOST_NAMED)
             waiting, age = await overdue_turns(session)
-    except (Unavailable, OSError):
-        return  # said already
-    except Exception as error:  # an older schema, which is said already, too
-        if "does not exist" not in str(error):
-            raise
-        return
+    except (Unavailable, OSError, ValueError, PostgresError):
+        return  # that the address is wrong, the database away or its schema old, is said already
     if not states:
         yield Finding("no calendars are connected")
         return

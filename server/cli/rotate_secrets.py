@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 def rotate_secrets(data_dir: Path) -> None:
     """Seal stored credentials with the first secret.
 
+    \b
+      export BOOKABLE_SECRET_KEYS=$(openssl rand -hex 32),$BOOKABLE_SECRET_KEYS
+      bookable rotate-secrets
+
     To change the secret, put a new one before the old one in BOOKABLE_SECRET_KEYS, restart everything, and run this:
     calendar passwords, sign-ins and webhook secrets then need the old one no more. Links in mails that were sent
     before still do, until their appointments are over.

@@ -1,15 +1,17 @@
 """
 Owns paying through Stripe Checkout, with Stripe's own library.
 
-Leaves what a payment is for to `usecases/payments`. The library waits in a thread, for as long as it is allowed to.
+Leaves what a payment is for to `usecases/payments`. The library asks over aiohttp: its usual way out, requests, shares
+its ground with another HTTP library that the calendars bring along.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 import stripe
+from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from server.domain.errors import Unavailable
 from server.payments.protocol import Bill, Checkout, Paid
@@ -36,7 +38,7 @@ class StripeCheckout:
         self._client = stripe.StripeClient(
             settings.stripe_key.get_secret_value(),
             base_addresses={"api": settings.stripe_url},
-            http_client=stripe.RequestsClient(timeout=_TIMEOUT_S),
+            http_client=_CallByCall(),
             max_network_retries=1,
         )
 
@@ -61,13 +63,13 @@ class StripeCheckout:
             "expires_at": max(int(bill.expires_at.timestamp()), int(time.time()) + _LEAST_LIFE_S),
         }
         session = await _asked(
-            lambda: self._client.v1.checkout.sessions.create(params, {"idempotency_key": f"open-{bill.reference}"})
+            self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": f"open-{bill.reference}"})
         )
         return Checkout(session.id, session.url)
 
     async def check(self, remote_id: str) -> Paid:
         """The session, as Stripe has it: what came in a call is not believed."""
-        session = await _asked(lambda: self._client.v1.checkout.sessions.retrieve(remote_id))
+        session = await _asked(self._client.v1.checkout.sessions.retrieve_async(remote_id))
         return Paid(
             is_paid=session.payment_status == "paid",
             reference=session.client_reference_id or "",
@@ -77,9 +79,9 @@ class StripeCheckout:
 
     async def refund(self, remote_id: str, amount_minor: int, *, reference: str) -> None:
         """So much of the session's payment."""
-        session = await _asked(lambda: self._client.v1.checkout.sessions.retrieve(remote_id))
+        session = await _asked(self._client.v1.checkout.sessions.retrieve_async(remote_id))
         params: Any = {"payment_intent": str(session.payment_intent), "amount": amount_minor}
-        await _asked(lambda: self._client.v1.refunds.create(params, {"idempotency_key": f"refund-{reference}"}))
+        await _asked(self._client.v1.refunds.create_async(params, {"idempotency_key": f"refund-{reference}"}))
 
 
 def paid_session(body: bytes, signature: str, secret: str) -> str | None:
@@ -96,9 +98,33 @@ def paid_session(body: bytes, signature: str, secret: str) -> str | None:
     return str(event["data"]["object"]["id"]) if event["type"] in _DONE else None
 
 
-async def _asked(question: Callable[[], T]) -> T:
+class _CallByCall(stripe.HTTPClient):
+    """A connection per call: payments are few, and nothing stays open that somebody would have to close."""
+
+    name = "aiohttp"
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        try:
+            async with (
+                ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S)) as session,
+                session.request(method, url, headers=headers, data=post_data) as response,
+            ):
+                return await response.read(), response.status, response.headers
+        except (ClientError, TimeoutError) as error:
+            raise stripe.APIConnectionError(type(error).__name__, should_retry=True) from error  # type: ignore[no-untyped-call]
+
+    def sleep_async(self, secs: float) -> Awaitable[None]:
+        return asyncio.sleep(secs)
+
+    async def close_async(self) -> None:
+        """Nothing is open."""
+
+
+async def _asked(question: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(_TIMEOUT_S * 2 + 2):
-            return await asyncio.to_thread(question)
+            return await question
     except (stripe.StripeError, TimeoutError, OSError) as error:
         raise Unavailable("payment") from error
