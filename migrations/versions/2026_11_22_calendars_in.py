@@ -256,6 +256,7 @@ def upgrade() -> None:
         sa.Column("edit", sa.String(length=10), nullable=True),
         sa.Column("edit_shown", postgresql.TSTZRANGE(), nullable=True),
         sa.Column("edit_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("adopted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("put_back", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("problem", sa.String(length=300), server_default="", nullable=False),

@@ -80,6 +80,13 @@ class Calendar:
     notice_id: str | None
     notice_resource: str | None
     notice_until: datetime | None
+    holds: bool
+    """There are events of ours in it, or may be."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a round has to look at it."""
+        return self.blocks or self.receives or self.holds
 
 
 COLUMNS = """c.business_id, b.slug AS business, b.name AS business_name, c.id, c.uid, c.provider_id, p.slug AS provider,
@@ -96,7 +103,9 @@ TABLES = """ connections c
   JOIN providers p ON p.business_id = c.business_id AND p.id = c.provider_id"""
 
 _CALENDAR_COLUMNS = """business_id, id, uid, connection_id, href, name, colour, timezone, writable, blocks, receives,
-       token, generation, listing, known_at, window_end, notice_id, notice_resource, notice_until"""
+       token, generation, listing, known_at, window_end, notice_id, notice_resource, notice_until,
+       EXISTS (SELECT FROM pushed_events e WHERE e.business_id = calendars.business_id AND e.calendar_id = calendars.id)
+           AS holds"""
 
 
 def connection_of(row: Row) -> Connection:

@@ -60,7 +60,7 @@ _COLUMNS = """e.business_id, e.calendar_id, e.appointment_id, a.uid AS appointme
        e.pushed_version, e.href, e.etag, e.shown, e.writing, e.texts, e.edit,
        e.edit_shown, e.edit_at, e.put_back, e.tries,
        a.status IN ('pending', 'confirmed', 'completed', 'no_show') AND a.provider_id = c.provider_id
-           AND c.receives AS wanted,
+           AND (c.receives OR e.adopted) AS wanted,
        a.ends_at > clock_timestamp() AS future"""
 _TABLES = """ pushed_events e
   JOIN appointments a ON a.business_id = e.business_id AND a.id = e.appointment_id
@@ -77,6 +77,10 @@ WITH changed AS (
       FROM changed a
       JOIN calendars c ON c.business_id = a.business_id AND c.provider_id = a.provider_id AND c.receives
      WHERE a.status IN ('pending', 'confirmed') AND a.ends_at > clock_timestamp()
+       AND NOT EXISTS (SELECT FROM pushed_events k
+                         JOIN calendars kc ON kc.business_id = k.business_id AND kc.id = k.calendar_id
+                                          AND kc.provider_id = a.provider_id
+                        WHERE k.business_id = a.business_id AND k.appointment_id = a.id AND k.adopted)
         ON CONFLICT (business_id, calendar_id, appointment_id) DO UPDATE SET wanted_version = excluded.wanted_version
     RETURNING business_id, calendar_id, appointment_id
 ), unwanted AS (
@@ -116,6 +120,23 @@ SELECT a.business_id, $2, a.id, a.uid::text, a.version
 async def want_all(session: Session, calendar: Calendar) -> None:
     """All appointments to come are to be in *calendar*."""
     await session.execute(_WANT_ALL, calendar.business_id, calendar.id)
+
+
+_GIVE_UP_OTHERS = """
+WITH given_up AS (
+    UPDATE pushed_events e SET adopted = false, pushed_version = 0
+      FROM calendars c
+     WHERE c.business_id = $1 AND c.provider_id = $2 AND c.id <> $3
+       AND e.business_id = c.business_id AND e.calendar_id = c.id
+    RETURNING c.connection_id)
+UPDATE connections SET due_at = clock_timestamp()
+ WHERE business_id = $1 AND id IN (SELECT connection_id FROM given_up)
+"""
+
+
+async def give_up_others(session: Session, calendar: Calendar, provider_id: int) -> None:
+    """From now on the provider's appointments are in *calendar*: wherever else they were written, they go."""
+    await session.execute(_GIVE_UP_OTHERS, calendar.business_id, provider_id, calendar.id)
 
 
 async def want_again(session: Session, business_id: int, connection_id: int) -> None:
@@ -231,8 +252,8 @@ async def note_seen(session: Session, event: PushedEvent, etag: str | None) -> N
 async def note_adopted(session: Session, event: PushedEvent, calendar: Calendar, href: str, etag: str | None) -> None:
     """It turned up at another place: there it stays."""
     await session.execute(
-        "UPDATE pushed_events SET calendar_id = $4, href = $5, etag = $6, edit = NULL, edit_shown = NULL,"
-        " edit_at = NULL"
+        "UPDATE pushed_events SET calendar_id = $4, href = $5, etag = $6, adopted = true, edit = NULL,"
+        " edit_shown = NULL, edit_at = NULL"
         " WHERE business_id = $1 AND calendar_id = $2 AND appointment_id = $3",
         event.business_id,
         event.calendar_id,

@@ -38,7 +38,7 @@ from server.store.connections import (
     use_calendar,
 )
 from server.store.engine import Session
-from server.store.pushed_events import want_again, want_all
+from server.store.pushed_events import give_up_others, want_again, want_all
 from server.store.sync_turns import LogEntry, peer_fine, read_log
 from server.tokens import new_token, token_hash
 from server.usecases.book import new_uid
@@ -314,6 +314,7 @@ async def choose_calendar(
             raise Conflict("This calendar can only be read.")
         await use_calendar(session, connection, calendar, blocks=wanted_blocks, receives=wanted_receives)
         if wanted_receives and not calendar.receives:
+            await give_up_others(session, calendar, connection.provider_id)
             await want_all(session, calendar)
         elif calendar.receives and not wanted_receives:
             await want_again(session, connection.business_id, connection.id)

@@ -48,6 +48,7 @@ PATH_PARAMETERS: Mapping[str, dict[str, Any]] = {
     "business": {"description": "Slug of the business.", "schema": {"type": "string"}, "example": "demo"},
     "slug": {"description": "Its slug.", "schema": {"type": "string"}},
     "id": {"description": "Its id.", "schema": {"type": "string"}},
+    "calendar": {"description": "The id of one of its calendars.", "schema": {"type": "string"}},
     "hold": {"description": "The token that the hold was answered with.", "schema": {"type": "string"}},
     "token": {"description": "The secret in the address.", "schema": {"type": "string"}},
     "manage_token": {"description": "The token that the booking was answered with.", "schema": {"type": "string"}},

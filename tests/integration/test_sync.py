@@ -11,6 +11,7 @@ import pytest
 
 from server.settings import Settings
 from server.usecases.cancel import cancel
+from server.usecases.connections import choose_calendar
 from server.usecases.find_slots import SlotQuery, find_slots
 from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.reschedule import reschedule
@@ -194,3 +195,43 @@ async def test_an_event_over_an_appointment_is_a_conflict_and_cancels_nothing(
     await desk.round()
     rows = await world.sql("SELECT resolution FROM calendar_conflicts WHERE business_id = $1", world.business_id)
     assert [row["resolution"] for row in rows] == ["gone"]
+
+
+async def test_moved_to_another_calendar_it_is_followed_there(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await calendar_server.make_calendar("home")
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password, calendar="work")
+    booked = await world.book(world.at(10))
+    await desk.round(2)
+    ((href, text),) = (await calendar_server.texts("work")).items()
+
+    name = href.rpartition("/")[2]
+    await calendar_server.delete("work", href=href)
+    await calendar_server.put("home", "", text, href=calendar_server.calendar_url("home") + name)
+    await desk.round(3)
+
+    assert (await desk.appointment(booked.appointment.uid))["status"] == "confirmed"
+    assert await calendar_server.texts("work") == {}
+    target = await target_of_staff(world.core, world.business_id, booked.appointment.uid)
+    await reschedule(world.core, target, world.at(16), no_key(200))
+    await desk.round(2)
+    assert await calendar_server.texts("work") == {}
+    (text,) = (await calendar_server.texts("home")).values()
+    assert f"DTSTART:{world.at(16).strftime('%Y%m%dT%H%M%SZ')}" in text
+
+
+async def test_another_calendar_that_receives_takes_everything_over(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await calendar_server.make_calendar("home")
+    uid = await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password, calendar="work")
+    await world.book(world.at(10))
+    await desk.round()
+    home = next(each for each in (await desk.shown(uid)).calendars if each.href.endswith("/home/"))
+
+    await choose_calendar(world.core, desk.editor, uid, home.uid, blocks=None, receives=True)
+    await desk.round(2)
+
+    assert await calendar_server.texts("work") == {}
+    assert len(await calendar_server.texts("home")) == 1

@@ -135,6 +135,7 @@ pushed_events = Table(
     Column("edit", String(10)),
     Column("edit_shown", TSTZRANGE),
     Column("edit_at", DateTime(timezone=True)),
+    Column("adopted", Boolean, nullable=False, server_default=text("false")),
     Column("put_back", Integer, nullable=False, server_default=text("0")),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("problem", String(300), nullable=False, server_default=""),
@@ -151,7 +152,8 @@ pushed_events = Table(
         postgresql_where=text("wanted_version <> pushed_version OR edit IS NOT NULL"),
     ),
 )
-"""An appointment as an event of the provider's calendar: what is to be there, what we wrote last, what became of it."""
+"""An appointment as an event of the provider's calendar: what is to be there, what we wrote last, what became of it.
+*adopted*: the provider moved it there, and there it stays, though the calendar receives no others."""
 
 calendar_conflicts = tenant_table(
     "calendar_conflicts",

@@ -7,6 +7,7 @@ cancelled; never because something could not be found or read.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from ics.sync.edits import Edit
@@ -111,18 +112,30 @@ async def _cancel(turn: Turn, event: PushedEvent) -> None:
 
 
 async def _adopted(turn: Turn, calendar: Calendar, event: PushedEvent) -> bool:
-    """Whether it was moved to another of the provider's calendars, or got another name: a copy with its UID is
-    there."""
-
-    async def work(session: Session) -> bool:
+    """Whether it was moved to another of the provider's calendars, or got another name: a copy of it is there."""
+    async with turn.core.database.reading() as session:
         there = {each.id: each for each in await calendars_of(session, turn.connection)}
-        for calendar_id, href, etag in await copies_of(session, calendar, event.uid):
-            if (calendar_id, href) != (event.calendar_id, event.href):
-                await note_adopted(session, event, there[calendar_id], href, etag)
-                return True
+        copies = await copies_of(session, calendar, event.uid)
+    known = ((there[id_], href, etag) for id_, href, etag in copies if (id_, href) != (calendar.id, event.href))
+    # What is in a calendar that is not used is not known: it is asked for by the name that apps keep when they move it.
+    unused = [each for each in there.values() if not each.is_used and each.writable]
+    found = next(known, None) or await _elsewhere(turn, unused, event)
+    if found is None:
         return False
+    where, href, etag = found
+    await turn.write(lambda session: note_adopted(session, event, where, href, etag))
+    turn.look_again(0)
+    return True
 
-    return await turn.write(work)
+
+async def _elsewhere(
+    turn: Turn, calendars: Sequence[Calendar], event: PushedEvent
+) -> tuple[Calendar, str, str | None] | None:
+    for calendar in calendars:
+        name = turn.account.name_of(calendar.href, event.uid)
+        for copy in await turn.account.read(calendar.href, [name]) if name else ():
+            return calendar, copy.href, copy.etag
+    return None
 
 
 async def _moved(turn: Turn, event: PushedEvent) -> None:

@@ -108,7 +108,7 @@ async def _leave(turn: Turn) -> _Ended:
 async def _work(turn: Turn) -> _Ended:
     """Calendars one after the other: one that fails does not keep the others from being read."""
     async with turn.core.database.reading() as session:
-        calendars = [each for each in await calendars_of(session, turn.connection) if each.blocks or each.receives]
+        calendars = [each for each in await calendars_of(session, turn.connection) if each.is_used]
     failure: RemoteError | IcsError | None = None
     for calendar in calendars:
         try:
