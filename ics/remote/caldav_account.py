@@ -36,7 +36,9 @@ from ics.remote.multistatus import (
     sync_token,
     text_of,
 )
+from ics.remote.notice import Subscription
 from ics.remote.protocol import Page, RemoteCalendar, RemoteObject
+from ics.remote.webdav_push import OFFERED, is_offered, registration, subscription_of
 from ics.write.amend import amend
 from ics.write.calendar import assemble
 from ics.write.event import render_event
@@ -156,6 +158,26 @@ class CalDavAccount:
         if response.status == 200:
             return False
         raise refusal(self._reply, response)
+
+    async def watch(
+        self,
+        calendar: str,
+        *,
+        address: str,
+        secret: str,  # noqa: ARG002  # it is in the address
+        known: Subscription | None,  # noqa: ARG002  # a registration for the same address takes the place of an older one
+        now: datetime,
+    ) -> Subscription | None:
+        try:
+            if not is_offered(await self._one(calendar, OFFERED)):
+                return None
+        except Nonsense:
+            return None
+        headers = {"Content-Type": 'application/xml; charset="utf-8"'}
+        response = await self._answered(self._client.post(calendar, registration(address, now), headers))
+        if response.status not in {200, 201, 204}:
+            raise refusal(self._reply, response)
+        return subscription_of(self._reply, now)
 
     async def _sync(self, calendar: str, token: str | None) -> Page:
         body = _CHANGES.format(token=escape(token or ""))

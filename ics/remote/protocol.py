@@ -139,9 +139,9 @@ class Watched(Protocol):
 
     async def watch(
         self, calendar: str, *, address: str, secret: str, known: Subscription | None, now: datetime
-    ) -> Subscription:
+    ) -> Subscription | None:
         """
-        Asks to be called at *address* when *calendar* changes, in place of what was *known*.
+        Asks to be called at *address* when *calendar* changes, in place of what was *known*; None where nobody calls.
 
         Args:
             address: https, reachable from everywhere.

@@ -19,6 +19,7 @@ from server.web.answers import SAFE
 from server.web.keys import CORE, OPENED, SETTINGS
 from server.web.opened_feeds import Newness
 from server.web.route import Handler, Route
+from server.web.shapes.base import AnyQuery
 
 _HIDDEN = {**SAFE, "X-Robots-Tag": "noindex, nofollow"}
 _SETTLED = timedelta(seconds=10)
@@ -154,15 +155,17 @@ def feed_routes() -> list[Route]:
     calendar = {200: None, 304: None}
     return [
         Route("GET", "/feeds/{token}/appointments.ics", Who.TOKEN, serve(View.APPOINTMENTS), "Feeds",
-              "Appointments, to subscribe to", answers=calendar, media_type="text/calendar",
+              "Appointments, to subscribe to", query=AnyQuery, answers=calendar, media_type="text/calendar",
               ready=unchanged(View.APPOINTMENTS)),
         Route("GET", "/feeds/{token}/freebusy.ics", Who.TOKEN, serve(View.FREEBUSY), "Feeds",
-              "Busy time as events that say no more", answers=calendar, media_type="text/calendar",
+              "Busy time as events that say no more", query=AnyQuery, answers=calendar, media_type="text/calendar",
               ready=unchanged(View.FREEBUSY)),
         Route("GET", "/feeds/{token}/freebusy.ifb", Who.TOKEN, serve(View.IFB), "Feeds",
-              "Busy time as VFREEBUSY, for scheduling clients", answers=calendar, media_type="text/calendar",
+              "Busy time as VFREEBUSY, for scheduling clients", query=AnyQuery, answers=calendar,
+              media_type="text/calendar",
               ready=unchanged(View.IFB)),
         Route("GET", "/feeds/{token}/availability.ics", Who.TOKEN, serve(View.AVAILABILITY), "Feeds",
-              "A provider's working hours as VAVAILABILITY", answers=calendar, media_type="text/calendar",
+              "A provider's working hours as VAVAILABILITY", query=AnyQuery, answers=calendar,
+              media_type="text/calendar",
               ready=unchanged(View.AVAILABILITY)),
     ]  # fmt: skip

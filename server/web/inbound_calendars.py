@@ -1,5 +1,5 @@
 """
-Owns the calls of calendar services that something has changed: Google's channels, Microsoft's subscriptions.
+Owns the calls of calendar services that something has changed: Google, Microsoft, and whoever speaks WebDAV-Push.
 
 Leaves looking to the worker. The address is the secret; what else a call says is not believed, and not needed.
 """
@@ -22,4 +22,5 @@ async def receive_notice(request: web.Request) -> web.Response:
     proof = query_of(request, NoticeQuery).validationToken
     if proof is not None:
         return web.Response(text=proof, content_type="text/plain")
-    return web.Response(status=202)
+    # RFC 8030, 5: what a push service says; the others take any success.
+    return web.Response(status=201)

@@ -431,3 +431,11 @@ async def test_of_a_class_everybody_who_comes_is_in_the_text_and_who_left_is_not
     assert "robin@example.org" in str(after["DESCRIPTION"])
     assert (str(before["UID"]), str(after["STATUS"])) == (str(after["UID"]), "CONFIRMED")
     assert [str(category) for category in after["CATEGORIES"].cats] == ["Yoga"]
+
+
+async def test_what_a_calendar_app_adds_to_the_address_is_passed_over(client: Client, world: World) -> None:
+    path = (await make(client, world))["paths"]["appointments"]
+    _, plain = await read(client, path)
+    _, with_query = await read(client, f"{path}?nocache=1795275849&x=")
+
+    assert plain == with_query

@@ -40,6 +40,7 @@ async def keep_notices(turn: Turn, calendars: Sequence[Calendar]) -> None:
             got = await account.watch(calendar.href, address=address, secret=secret, known=known, now=now)
         except RemoteError as error:
             turn.problems.append(f"{calendar.name}: no notices of changes: {error}")
-            got = Subscription(id="", resource="", expires_at=now + _EARLY + _NOT_AGAIN_FOR)
+            got = None
 
-        await turn.write(partial(note_notice, calendar=calendar, notice=got))
+        kept = got or Subscription(id="", resource="", expires_at=now + _EARLY + _NOT_AGAIN_FOR)
+        await turn.write(partial(note_notice, calendar=calendar, notice=kept))

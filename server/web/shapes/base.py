@@ -34,6 +34,12 @@ class Shape(BaseModel):
     )
 
 
+class AnyQuery(Shape):
+    """A query in which others put what they like: calendar apps, services that call us."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def _normal(text: object) -> object:
     """NFC before anything is measured: it can make a text longer."""
     return unicodedata.normalize("NFC", text) if isinstance(text, str) else text

@@ -7,14 +7,14 @@ Leaves feeds, which go the other way, to `feeds`.
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from server.calendars.presets import PRESETS
 from server.store.calendar_conflicts import CalendarConflict
 from server.store.connections import Calendar
 from server.store.sync_turns import LogEntry
 from server.usecases.connections import Shown
-from server.web.shapes.base import Email, Line, Shape, Slug
+from server.web.shapes.base import AnyQuery, Email, Line, Shape, Slug
 from server.web.shapes.drafts import Enabled, page_shape
 
 Service = Literal["google", "outlook", "icloud", "fastmail", "nextcloud", "caldav", "ics"]
@@ -147,19 +147,15 @@ class DisconnectQuery(Shape):
     """`true` takes the appointments out of the calendar, too."""
 
 
-class SignInQuery(Shape):
+class SignInQuery(AnyQuery):
     """What a service sends its user back with; each has its own besides."""
-
-    model_config = ConfigDict(extra="ignore")
 
     state: Annotated[str, StringConstraints(max_length=200)] = ""
     code: Annotated[str, StringConstraints(max_length=4_000)] = ""
 
 
-class NoticeQuery(Shape):
+class NoticeQuery(AnyQuery):
     """What a service calls with."""
-
-    model_config = ConfigDict(extra="ignore")
 
     validationToken: Annotated[str, StringConstraints(max_length=1_000)] | None = None  # noqa: N815  # Microsoft's name
 
