@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tests.world import SECRET
 
@@ -29,25 +29,40 @@ def free_port() -> int:
 def web_processes(number: int, *, database_url: str, redis_url: str | None = None, **settings: str) -> Iterator[str]:
     """The base URL of *number* web processes on one port."""
     port = free_port()
+    here = f"http://127.0.0.1:{port}"
+    settings = {"BOOKABLE_HTTP_PORT": str(port), "BOOKABLE_HTTP_BASE_URL": here, **settings}
+    with _running("web", number, database_url, redis_url, settings):
+        _wait_for(f"{here}/healthz", answers=number * 4)
+        yield here
+
+
+@contextlib.contextmanager
+def worker_process(*, database_url: str, redis_url: str | None = None, **settings: str) -> Iterator[None]:
+    """A worker at work."""
+    with _running("worker", 1, database_url, redis_url, settings):
+        yield
+
+
+@contextlib.contextmanager
+def _running(
+    command: str, number: int, database_url: str, redis_url: str | None, settings: Mapping[str, str]
+) -> Iterator[None]:
     environment = {
         **os.environ,
         "BOOKABLE_DATABASE_URL": database_url,
         "BOOKABLE_SECRET_KEYS": SECRET,
         "BOOKABLE_LIMIT_EXEMPT": "127.0.0.0/8",
-        "BOOKABLE_HTTP_PORT": str(port),
-        "BOOKABLE_HTTP_BASE_URL": f"http://127.0.0.1:{port}",
         **({"BOOKABLE_REDIS_URL": redis_url} if redis_url else {}),
         **settings,
     }
-    command = [sys.executable, "-m", "server.cli.main", "web"]
-    running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(number)]
+    line = [sys.executable, "-m", "server.cli.main", command]
+    processes = [subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL) for _ in range(number)]
     try:
-        _wait_for(f"http://127.0.0.1:{port}/healthz", answers=number * 4)
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
-        for process in running:
+        for process in processes:
             process.send_signal(signal.SIGTERM)
-        for process in running:
+        for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(15)
             process.kill()
