@@ -17,6 +17,7 @@ from bench import report
 from bench.after_commit import measure_after_commit
 from bench.availability import FIGURES, measure_availability
 from bench.booking import measure_booking
+from bench.calendars import measure_calendars
 from bench.feeds import measure_feeds
 from bench.growth import QUICK_SIZES, SIZES, measure_growth
 from bench.load import client
@@ -30,7 +31,10 @@ SALONS = Size(providers=500, appointments=100_000, upcoming=200)
 QUICK_SALONS = Size(providers=100, appointments=20_000, upcoming=200)
 """Fifty businesses (or ten) of ten providers with two hundred appointments each in thirty days."""
 
-NAMES = ("slots", *(figure.name for figure in FIGURES), "booking", "growth", "after-commit", "feeds", "reminders")
+NAMES = (
+    *("slots", *(figure.name for figure in FIGURES), "booking", "growth", "after-commit", "feeds", "reminders"),
+    "calendars",
+)
 
 CALENDAR = Size(providers=10, appointments=1_000, upcoming=100)
 """One business whose feed has a thousand events."""
@@ -87,6 +91,8 @@ def _figures(bench: Bench, names: Sequence[str]) -> Iterable[Row]:
         drained = _seeded(bench, "drained", QUICK_DRAINED if bench.quick else DRAINED)
         bench.say("measuring reminders")
         yield measure_reminders(bench, drained)
+    if "calendars" in names:
+        yield from measure_calendars(bench)
 
 
 def _seeded(bench: Bench, database: str, size: Size) -> Seeded:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 5
 
+_UNSAID = {
+    "paused": "It was paused by somebody; resume it over the API.",
+    "needs_reauth": "Nobody has signed in yet; do so, or disconnect it over the API.",
+}
+"""What there is to do where nothing went wrong."""
+
 
 async def examine_calendars(settings: "Settings") -> AsyncIterator[Finding]:
     """How many are in which state, and the first few that need somebody; nothing while there is no database."""
@@ -45,5 +51,5 @@ async def examine_calendars(settings: "Settings") -> AsyncIterator[Finding]:
     for each in troubled:
         yield Finding(
             f"calendar {each.name!r} of {each.business}/{each.provider} is {each.state}",
-            each.last_error or "It was paused by somebody; resume it over the API.",
+            each.last_error or _UNSAID[each.state],
         )

@@ -175,9 +175,9 @@ async def insert_connection(session: Session, business_id: int, provider: str, v
 
 async def change_connection(session: Session, connection: Connection, values: Mapping[str, Any]) -> None:
     """Sets columns; the names come from our own code."""
-    settings = ", ".join(f"{name} = ${number}" for number, name in enumerate(values, start=3))
+    settings = "".join(f"{name} = ${number}, " for number, name in enumerate(values, start=3))
     await session.execute(
-        f"UPDATE connections SET {settings}, version = version + 1, updated_at = clock_timestamp()"
+        f"UPDATE connections SET {settings}version = version + 1, updated_at = clock_timestamp()"
         " WHERE business_id = $1 AND id = $2",
         connection.business_id,
         connection.id,

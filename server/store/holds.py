@@ -59,6 +59,8 @@ async def end_hold(session: Session, hold: Hold) -> bool:
     return await session.execute("DELETE FROM holds WHERE business_id = $1 AND id = $2", hold.business_id, hold.id) > 0
 
 
+_LOCK_CLASS = "SELECT FROM appointments WHERE business_id = $1 AND id = $2 FOR UPDATE"
+
 # A class that nobody but expired holds wanted gives its time back, with a transition like every other step.
 _LET_GO_OF_CLASSES = """
 WITH idle AS (
@@ -80,6 +82,8 @@ UPDATE appointments a SET status = 'cancelled', version = version + 1, updated_a
 
 async def let_go_of_class(session: Session, business_id: int, appointment_id: int) -> bool:
     """Ends a class that is only held, once its last hold is gone; False if it stays."""
+    # Whoever is about to join it comes first, or waits: a statement that begins under the lock sees which it was.
+    await session.execute(_LOCK_CLASS, business_id, appointment_id)
     return await session.execute(_LET_GO_OF_CLASSES, business_id, appointment_id) > 0
 
 

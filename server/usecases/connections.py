@@ -54,6 +54,9 @@ _PATIENCE_S = 25.0
 LEAVING = "leaving"
 """The reason of a connection that takes our events away before it ends."""
 
+ASKED = "asked"
+"""The reason of a pause that somebody wanted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
@@ -92,7 +95,10 @@ async def connect(core: Core, accounts: Accounts, editor: Editor, draft: Draft) 
     found: Sequence[RemoteCalendar] = ()
     credentials = None
     url = await _address(accounts, draft)
-    if not preset.signs_in:
+    if preset.signs_in:
+        with _refusals():  # before anything is kept
+            oauth_client(draft.service, accounts.settings, redirect_uri=accounts.redirect_uri)
+    else:
         is_file = preset.kind == "ics"
         credentials = Credentials(password=draft.password, url=url if is_file else "")
         found = await _calendars(accounts.account(draft.service, url, draft.user, credentials))
@@ -204,7 +210,7 @@ async def finish_sign_in(core: Core, accounts: Accounts, state: str, code: str) 
             current,
             {
                 "secret_sealed": credentials.seal(accounts.vault, str(connection.uid)),
-                **_awake(current),
+                **_let_in(current),
             },
         )
         await _keep(session, current, found, is_new=not await calendars_of(session, current))
@@ -253,7 +259,7 @@ async def edit(core: Core, accounts: Accounts, editor: Editor, uid: UUID, values
             raise CalendarRefused("This connection has no password.")
         credentials = Credentials(password=password)
         await _calendars(accounts.account(connection.preset, connection.url, connection.account, credentials))
-        changes |= {"secret_sealed": credentials.seal(accounts.vault, str(uid)), **_awake(connection)}
+        changes |= {"secret_sealed": credentials.seal(accounts.vault, str(uid)), **_let_in(connection)}
 
     async def work(session: Session) -> None:
         connection = await _found(session, editor.business_id, uid, lock=True)
@@ -358,7 +364,7 @@ async def pause(core: Core, editor: Editor, uid: UUID) -> Shown:
 
     async def work(session: Session) -> None:
         connection = await _found(session, editor.business_id, uid, lock=True)
-        await change_connection(session, connection, {"state": "paused", "reason": "asked"})
+        await change_connection(session, connection, {"state": "paused", "reason": ASKED})
         await _note(session, editor, connection, "paused", {})
 
     await core.database.transact(work)
@@ -463,9 +469,13 @@ async def _address(accounts: Accounts, draft: Draft) -> str:
     preset: Preset = PRESETS[draft.service]
     if not typed:
         raise CalendarRefused(f"Where is it? {preset.hint}")
-    if preset.kind != "caldav" or preset.signs_in:
-        return typed
-    return await server_of(typed)
+    if preset.kind == "caldav" and not preset.signs_in:
+        typed = await server_of(typed)
+    try:
+        _ = urlsplit(typed).port
+    except ValueError:
+        raise CalendarRefused("This address cannot be read.") from None
+    return typed
 
 
 async def _calendars(account: Account) -> Sequence[RemoteCalendar]:
@@ -507,6 +517,11 @@ async def _wake(core: Core, editor: Editor) -> None:
 def _awake(connection: Connection) -> dict[str, Any]:
     """The columns of a connection that may go on."""
     return {"state": "active", "reason": connection.reason, "last_error": "", "failures": 0}
+
+
+def _let_in(connection: Connection) -> dict[str, Any]:
+    """The columns of a connection whose credentials were renewed: what somebody paused stays so."""
+    return {} if connection.reason == ASKED else _awake(connection)
 
 
 class _refusals:  # noqa: N801  # reads as a phrase: with _refusals():

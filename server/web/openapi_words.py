@@ -29,6 +29,7 @@ TAGS: Mapping[str, str] = {
     "Hours": "Weekly hours, exceptions, time off. An end that is not after its start is of the next day.",
     "Access": "API keys, and who changed what.",
     "Feeds": "Secret addresses that calendar apps subscribe to, and making and taking them back.",
+    "Calendars": "Providers' own calendars elsewhere: what is in them takes time, and appointments appear there.",
     "Payments": "Paying for a held time before it is booked.",
     "Waitlist": "Waiting for a time to become free, and taking the one that is offered.",
     "Webhooks": "Endpoints of yours that are called when something happens, and what was sent to whom.",

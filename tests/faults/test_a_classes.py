@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from server.domain.appointment import Booked
+from server.domain.appointment import Booked, Held
 from server.domain.errors import SlotTaken
 from server.usecases.cancel import cancel
 from server.usecases.hold import release
@@ -66,6 +66,31 @@ async def test_A8_A15_who_joins_while_a_held_class_is_let_go_gets_a_time_or_noth
     await letting_go
     with pytest.raises(SlotTaken):
         await joining
+    await nobody_is_in_two_places(studio)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+@pytest.mark.parametrize("books", [False, True])
+async def test_A8_A15_a_held_class_is_not_let_go_while_somebody_joins(studio: World, swept: bool, books: bool) -> None:
+    held = await studio.hold(studio.at(10), service="class")
+    gate = ("outbox", "NEW.kind = 'appointment.booked'") if books else ("holds", "true")
+    async with held_before_commit(studio, gate[0], when=gate[1]):
+        join = studio.book if books else studio.hold
+        joining = asyncio.create_task(join(studio.at(10), service="class"))
+        await until_waiting(studio, 1)
+        if swept:
+            await studio.sql(
+                "UPDATE holds SET expires_at = clock_timestamp() WHERE business_id = $1", studio.business_id
+            )
+        letting_go = asyncio.create_task(sweep(studio.core) if swept else release(studio.core, held.token))
+        await until_waiting(studio, 2)
+    await letting_go
+    joined = await joining
+    rows = await studio.sql("SELECT status FROM appointments WHERE business_id = $1", studio.business_id)
+    assert [row["status"] for row in rows] == ["confirmed" if books else "held"]
+    assert await studio.sql("SELECT 1 FROM claims WHERE business_id = $1", studio.business_id)
+    if isinstance(joined, Held):
+        await studio.book(studio.at(10), service="class", held=joined)
     await nobody_is_in_two_places(studio)
 
 

@@ -26,12 +26,12 @@ LESSER: dict[Who, list[str]] = {
 TABLES = (
     "businesses", "api_keys", "locations", "resources", "providers", "services", "provider_services",
     "service_resources", "working_hours", "service_hours", "exceptions", "busy_blocks", "customers", "appointments",
-    "attendees", "claims", "transitions", "outbox", "audit_entries", "idempotency_records",
+    "attendees", "claims", "transitions", "outbox", "audit_entries", "idempotency_records", "connections", "calendars",
 )  # fmt: skip
 COUNTED = {"api_keys": "to_jsonb(t) - 'last_used_at'"}
 
 
-WITH_UID = {"appointments", "feeds", "webhook_endpoints", "deliveries", "payments", "waitlist_entries"}
+WITH_UID = {"appointments", "connections", "feeds", "webhook_endpoints", "deliveries", "payments", "waitlist_entries"}
 
 
 def name_of(route: Route) -> str:
@@ -56,6 +56,14 @@ async def victim(core: Core) -> World:
     await world.sql(
         "INSERT INTO busy_blocks (business_id, provider_id, during, source)"
         " VALUES ($1, $2, tstzrange('2031-01-01', '2031-01-02'), 'time_off')",
+        world.business_id,
+        provider,
+    )
+    await world.sql(
+        "WITH connection AS (INSERT INTO connections (business_id, uid, provider_id, kind, preset, name, url, state, peer)"
+        " VALUES ($1, gen_random_uuid(), $2, 'caldav', 'generic', 'Hers', 'https://dav.example/', 'paused', '')"
+        " RETURNING *) INSERT INTO calendars (business_id, uid, connection_id, provider_id, href, name, writable)"
+        " SELECT business_id, gen_random_uuid(), id, provider_id, url, 'Work', true FROM connection",
         world.business_id,
         provider,
     )
@@ -84,6 +92,7 @@ async def paths_to(world: World, route: Route) -> list[str]:
     """The route's address for something that *world* really has, and for things that nobody has."""
     collection = route.path.removeprefix("/v1/businesses/{business}/").split("/")[0]
     tables = {
+        "calendars": "connections",
         "hours": "working_hours",
         "time-off": "busy_blocks",
         "webhooks": "webhook_endpoints",
@@ -96,6 +105,8 @@ async def paths_to(world: World, route: Route) -> list[str]:
         rows = await world.sql(f"SELECT {column} FROM {table} WHERE business_id = $1 LIMIT 1", world.business_id)
         keys += [str(row[0]) for row in rows]
     path = route.path.replace("{business}", world.slug)
+    for row in await world.sql("SELECT uid FROM calendars WHERE business_id = $1", world.business_id):
+        path = path.replace("{calendar}", str(row["uid"]))
     return sorted({re.sub(r"{(slug|id)}", key, path) for key in keys})
 
 

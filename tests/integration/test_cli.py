@@ -30,11 +30,11 @@ def run(*arguments: str, environment: Environment | None = None) -> Result:
 
 
 @pytest.fixture
-def healthy(database_url: str, redis_url: str, base_url: str) -> Environment:
+def healthy(own_database_url: str, redis_url: str, base_url: str) -> Environment:
     """Settings of a deployment where all is well."""
     _redis(redis_url, "SET bookable:worker:heartbeat:one 1 EX 60")
     return {
-        "BOOKABLE_DATABASE_URL": database_url,
+        "BOOKABLE_DATABASE_URL": own_database_url,
         "BOOKABLE_REDIS_URL": redis_url,
         "BOOKABLE_SECRET_KEYS": SECRET,
         "BOOKABLE_HTTP_BASE_URL": base_url,

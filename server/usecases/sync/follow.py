@@ -67,17 +67,17 @@ async def follow(turn: Turn, calendar: Calendar) -> None:
 
 
 async def _removed(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:
-    if not event.wanted or not event.future:
-        await turn.write(lambda session: forget_pushed(session, event))
-        return
     is_marked = event.etag is not None  # there, with STATUS:CANCELLED
-    if not is_marked and not await _is_surely_gone(turn, calendar, event):
-        return
-    if turn.puts_back:
-        await _undo(turn, event, "Appointments that are deleted in the calendar are put back.", gone=not is_marked)
-        return
-    await _cancel(turn, event)
-    if not is_marked:  # else `push` deletes it
+    if event.wanted and event.future:
+        if not is_marked and not await _is_surely_gone(turn, calendar, event):
+            return
+        if turn.puts_back:
+            await _undo(turn, event, "Appointments that are deleted in the calendar are put back.", gone=not is_marked)
+            return
+        await _cancel(turn, event)
+    if is_marked and event.future:  # `push` takes away what is left of it
+        await turn.write(lambda session: note_seen(session, event, event.etag))
+    else:
         await turn.write(lambda session: forget_pushed(session, event))
 
 

@@ -9,6 +9,7 @@ fine.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from ics.errors import IcsError
 from ics.event import Event
@@ -180,7 +181,7 @@ async def _remove(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:
 
 async def withdraw_all(turn: Turn, calendar: Calendar) -> None:
     """
-    Takes everything that we wrote, and that is still to come, out of *calendar*.
+    Takes everything that we wrote, and that is still to come, out of *calendar*; one that is gone has nothing of it.
 
     Raises:
         RemoteError: The server does not do what it is asked.
@@ -188,7 +189,10 @@ async def withdraw_all(turn: Turn, calendar: Calendar) -> None:
     async with turn.core.database.reading() as session:
         written = await all_written(session, calendar)
     for event in written:
-        await _remove(turn, calendar, event)
+        try:
+            await _remove(turn, calendar, event)
+        except Missing:
+            await turn.write(partial(forget_pushed, event=event))
 
 
 async def _note_refusal(turn: Turn, event: PushedEvent, words: str) -> None:

@@ -194,7 +194,8 @@ async def _finish(tools: Tools, connection: Connection, turn: Turn | None, ended
     )
 
     async def work(session: Session) -> None:
-        if connection.reason == LEAVING and (ended.state == "needs_reauth" or connection.failures >= _PATIENCE):
+        hopeless = ended.state in {"needs_reauth", "paused"} or connection.failures >= _PATIENCE
+        if connection.reason == LEAVING and hopeless:
             await delete_connection(session, connection)
             return
         await finish_round(session, connection, done)

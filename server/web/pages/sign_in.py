@@ -7,7 +7,7 @@ signing in for another business sees that business's name first, and nothing hap
 
 from aiohttp import web
 
-from server.domain.errors import CalendarRefused
+from server.domain.errors import CalendarRefused, NotFound, Unavailable
 from server.usecases.connections import awaited, finish_sign_in
 from server.web.keys import ACCOUNTS, CORE
 from server.web.pages.html import page_answer, render_page
@@ -21,15 +21,16 @@ async def get_sign_in(request: web.Request) -> web.Response:
     """Asks whether the account is to be connected with the business named."""
     asked = query_of(request, SignInQuery)
     state, code = asked.state, asked.code
-    connection = await awaited(request.app[CORE], state)
+    try:
+        connection = await awaited(request.app[CORE], state)
+    except NotFound:
+        return _page("late", status=404)
     if not code:  # the person said no
-        return _page(stage="refused", business="", service="", state="", code="")
-    answer = _page(
-        stage="ask", business=connection.business_name, service=connection.preset.capitalize(), state=state, code=code
-    )
+        return _page("refused")
+    service = connection.preset.capitalize()
+    answer = _page("ask", business=connection.business_name, service=service, state=state, code=code)
     policy = answer.headers["Content-Security-Policy"]
     answer.headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
-    answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
 
 
@@ -39,10 +40,19 @@ async def post_sign_in(request: web.Request) -> web.Response:
     state, code = str(form.get("state", "")), str(form.get("code", ""))
     try:
         shown = await finish_sign_in(request.app[CORE], request.app[ACCOUNTS], state, code)
+    except NotFound:
+        return _page("late", status=404)
     except CalendarRefused as error:
-        return _page(stage="failed", business="", service=str(error), state="", code="")
-    return _page(stage="done", business=shown.connection.business_name, service="", state="", code="")
+        return _page("failed", why=str(error))
+    except Unavailable:
+        return _page("failed", why="The calendar service does not answer.", status=503)
+    return _page("done", business=shown.connection.business_name, service=shown.connection.preset.capitalize())
 
 
-def _page(**values: str) -> web.Response:
-    return page_answer(render_page("sign_in.html", _STYLE, **values), _STYLE)
+def _page(stage: str, *, status: int = 200, **values: str) -> web.Response:
+    """A page for a person in a browser; its address holds a code, which is nobody else's to keep."""
+    shown = {"business": "", "service": "", "state": "", "code": "", "why": "", **values}
+    answer = page_answer(render_page("sign_in.html", _STYLE, stage=stage, **shown), _STYLE, status=status)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
