@@ -60,7 +60,8 @@ async def victim(core: Core) -> World:
         provider,
     )
     await world.sql(
-        "WITH connection AS (INSERT INTO connections (business_id, uid, provider_id, kind, preset, name, url, state, peer)"
+        "WITH connection AS ("
+        "INSERT INTO connections (business_id, uid, provider_id, kind, preset, name, url, state, peer)"
         " VALUES ($1, gen_random_uuid(), $2, 'caldav', 'generic', 'Hers', 'https://dav.example/', 'paused', '')"
         " RETURNING *) INSERT INTO calendars (business_id, uid, connection_id, provider_id, href, name, writable)"
         " SELECT business_id, gen_random_uuid(), id, provider_id, url, 'Work', true FROM connection",
