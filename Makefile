@@ -1,10 +1,11 @@
 # One door to every task. Each target sets up what it needs in .venv.
 PORT ?= 8080
 DATA_DIR ?= .data
+WALKS ?= 120
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test lint bench chaos lock clean
+.PHONY: help demo up test lint bench chaos soak lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +37,9 @@ bench: .venv/ready     ## measure, with references in the same run; writes docs/
 
 chaos: .venv/ready     ## reminders while Redis and workers are killed; writes docs/reliability.md
 	$(BIN)/python -m bench.chaos
+
+soak: .venv/ready      ## random edits at both ends of two-way sync, other ones each time: make soak WALKS=120
+	BOOKABLE_TEST_EXAMPLES=$(WALKS) $(BIN)/python -m pytest -q -s tests/integration/test_sync_random.py
 
 lock: .venv/ready      ## resolve the dependencies again (hashes, no index addresses)
 	$(BIN)/pip install --quiet uv

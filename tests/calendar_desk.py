@@ -95,11 +95,17 @@ class Desk:
         await self.round()  # before that nobody knows what is in it, and nothing can be booked
         return uid
 
+    async def subscribe(self, url: str, *, provider: str = "anna") -> UUID:
+        """Connects a published file, whose events block."""
+        draft = Draft(provider=provider, service="ics", name="", url=url, user="", password="", options={})
+        shown = await connect(self.world.core, self.tools.accounts, self.editor, draft)
+        await self.round()
+        return shown.connection.uid
+
     async def round(self, times: int = 1) -> None:
         """Tells what is to be told, then makes a round with every connection of the business."""
         for _ in range(times):
-            while await dispatch(self.world.core):
-                pass
+            await self.tell()
             await self.world.sql(
                 "UPDATE connections SET due_at = clock_timestamp(), leased_until = NULL WHERE business_id = $1",
                 self.world.business_id,
@@ -110,6 +116,10 @@ class Desk:
             ):
                 await self.syncing.sync((self.world.business_id, row["id"]))
             await self.syncing.finish()
+        await self.tell()
+
+    async def tell(self) -> None:
+        """Tells what is to be told."""
         while await dispatch(self.world.core):
             pass
 

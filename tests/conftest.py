@@ -22,7 +22,7 @@ NUMBERS = itertools.count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Join the run, or begin one; nothing is started before a test needs it."""
-    for name in [name for name in os.environ if name.startswith("BOOKABLE_") and name != RUN_FOLDER]:
+    for name in [name for name in os.environ if name.startswith("BOOKABLE_") and not name.startswith("BOOKABLE_TEST_")]:
         del os.environ[name]  # a developer's own settings
     run = config.stash[RUN] = TestRun.join()
     os.environ[RUN_FOLDER] = str(run.folder)

@@ -65,6 +65,7 @@ class Busy:
         problems: What was not clear, in plain words; nothing of what the event is about.
         repeats: It recurs: another window may hold more of it.
         later: Something of it is beyond the end of the window.
+        lost: Something that should count could not be read: what was known of the object before may say more.
     """
 
     uid: str | None
@@ -72,6 +73,7 @@ class Busy:
     problems: list[str]
     repeats: bool = False
     later: bool = False
+    lost: bool = False
 
 
 def busy_of(text: str, *, window: tuple[int, int], zone: ZoneInfo, rules: BusyRules) -> Busy:
@@ -89,7 +91,7 @@ def busy_of(text: str, *, window: tuple[int, int], zone: ZoneInfo, rules: BusyRu
         calendar = read_object(text)
         return _busy_of(calendar, window=window, zone=zone, rules=rules)
     except (Unreadable, TooLarge) as refusal:
-        return Busy(uid=None, spans=[], problems=[f"It cannot be read: {refusal}"])
+        return Busy(uid=None, spans=[], problems=[f"It cannot be read: {refusal}"], lost=True)
     except OutOfTime:
         return busy_throughout(window, "It takes too long to read; it blocks all the time.")
 
@@ -172,6 +174,7 @@ def _busy_of(calendar: CalendarObject, *, window: tuple[int, int], zone: ZoneInf
         problems=[*calendar.problems, *clocks.problems][:PROBLEMS],
         repeats=any(repeats(event) for event in calendar.events),
         later=frame.later,
+        lost=frame.lost or not (calendar.events or calendar.free_busy),
     )
 
 
@@ -190,6 +193,7 @@ def _free_busy(component: Component, frame: Frame, rules: BusyRules) -> Iterator
         try:
             periods = list(read_moments(line, frame.clocks, instead=frame.clocks.floating))
         except Unreadable as refusal:
+            frame.lost = True
             frame.clocks.report(f"Free/busy time was passed over: {refusal}")
             continue
         for start, length in periods:

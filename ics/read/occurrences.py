@@ -49,6 +49,7 @@ class Frame:
     Attributes:
         wanted: Whether an event's time counts; the others only replace what they override.
         later: Set when something that counts lies beyond the end of the window.
+        lost: Set when something that counts cannot be read, and is passed over.
     """
 
     start: int
@@ -56,6 +57,7 @@ class Frame:
     clocks: Clocks
     wanted: Callable[[Component], bool]
     later: bool = False
+    lost: bool = False
 
     def clip(self, key: str, start: int, end: int) -> Iterator[Occurrence]:
         """What of this is in the window; nothing, if it lasts no time at all."""
@@ -120,6 +122,7 @@ def _series(master: Component, frame: Frame) -> _Series | None:
         start, length = _times(master, frame)
     except Unreadable as refusal:
         if counts:
+            frame.lost = True
             frame.clocks.report(f"An event was passed over: {refusal}")
         return None
     return _Series(master, start, length, counts)
@@ -139,6 +142,7 @@ def _override(event: Component, of: Moment | None, frame: Frame) -> _Override:
         start, length = _times(event, frame)
     except Unreadable as refusal:
         if counts:
+            frame.lost = True
             frame.clocks.report(f"An override was passed over: {refusal}")
     onwards = any((each.parameter("RANGE") or "").upper() == "THISANDFUTURE" for each in event.all("RECURRENCE-ID"))
     return _Override(_recurrence_id(event, of, frame), start, length, counts, onwards)

@@ -20,7 +20,7 @@ FIELDS = frozenset({"times", "summary", "description", "location", "status"})
 
 _LIMITS = {"SUMMARY": 255, "DESCRIPTION": 4_000, "LOCATION": 500}
 _NAMES = {
-    "times": ("DTSTART", "DTEND", "DURATION"),
+    "times": ("DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"),
     "summary": ("SUMMARY",),
     "description": ("DESCRIPTION",),
     "location": ("LOCATION",),
@@ -34,14 +34,16 @@ _UTC = "%Y%m%dT%H%M%SZ"
 
 def amend(text: str, event: Event, fields: frozenset[str], *, now: datetime | None = None) -> str:
     """
-    The object *text* with *fields* of *event*; times in UTC.
+    The object *text* with *fields* of *event*; times in UTC. With its times written, it happens once.
 
     SEQUENCE becomes the higher of the two: servers refuse what looks older than what they have.
 
     Raises:
-        Unreadable: *text* holds no event of this UID that happens once.
+        Unreadable: *text* holds no event of this UID.
     """
     lines = _FOLD.sub("", text.replace("\r\n", "\n")).replace("\r", "\n").split("\n")
+    if "times" in fields:
+        lines = _without_overrides(lines, event.uid)
     begin, end = _master(lines, event.uid)
     own = list(_own_lines(lines[begin + 1 : end]))
     replaced = {name for field in fields for name in _NAMES[field]} | set(_ALWAYS)
@@ -59,7 +61,24 @@ def _folded(line: str) -> str:
 
 
 def _master(lines: Sequence[str], uid: str) -> tuple[int, int]:
-    """Where the event begins and ends."""
+    """Where the event begins and ends; of one that repeats, its master, or else its first override."""
+    places = _places(lines, uid)
+    if not places:
+        raise Unreadable("object", "does not hold the event")
+    return min(places, key=lambda place: _is_override(lines[place[0] + 1 : place[1]]))
+
+
+def _without_overrides(lines: Sequence[str], uid: str) -> list[str]:
+    """*lines* without what is said of single occurrences of the event."""
+    master = _master(lines, uid)
+    overrides = [place for place in _places(lines, uid) if place != master]
+    dropped = {number for begin, end in overrides for number in range(begin, end + 1)}
+    return [line for number, line in enumerate(lines) if number not in dropped]
+
+
+def _places(lines: Sequence[str], uid: str) -> list[tuple[int, int]]:
+    """Where each VEVENT with *uid* begins and ends."""
+    found: list[tuple[int, int]] = []
     begin = None
     for number, line in enumerate(lines):
         mark = line.strip().upper()
@@ -67,12 +86,14 @@ def _master(lines: Sequence[str], uid: str) -> tuple[int, int]:
             begin = number
         elif mark == "END:VEVENT" and begin is not None:
             own = [each for each, is_own in _own_lines(lines[begin + 1 : number]) if is_own]
-            if any(_name(each) == "UID" and each.partition(":")[2].strip() == uid for each in own) and not any(
-                _name(each) in {"RECURRENCE-ID", "RRULE", "RDATE"} for each in own
-            ):
-                return begin, number
+            if any(_name(each) == "UID" and each.partition(":")[2].strip() == uid for each in own):
+                found.append((begin, number))
             begin = None
-    raise Unreadable("object", "does not hold the event")
+    return found
+
+
+def _is_override(lines: Sequence[str]) -> bool:
+    return any(is_own and _name(line) == "RECURRENCE-ID" for line, is_own in _own_lines(lines))
 
 
 def _own_lines(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:

@@ -25,6 +25,11 @@ _STATUS = {
 }
 
 
+def freebusy_uid(feed: str) -> str:
+    """The UID of a feed's busy time as one document."""
+    return f"{feed}-ifb"
+
+
 def place_file(place: Place, *, manage_url: str) -> bytes:
     """A customer's appointment as a file for their calendar, in the location's zone."""
     return build_publish(event_of(place, manage_url), zone=ZoneInfo(place.appointment.timezone), prodid=PRODID)

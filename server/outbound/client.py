@@ -44,7 +44,7 @@ _KEEP_S = 4.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-_HARMLESS = frozenset({"accept", "accept-language", "content-type", "depth", "prefer", "user-agent"})
+_HARMLESS = frozenset({"accept", "accept-language", "content-type", "depth", "if-none-match", "prefer", "user-agent"})
 """What may follow to another origin. A list of what may, not of what may not: credentials come under many names."""
 
 _TROUBLES: tuple[tuple[type[Exception], Trouble], ...] = (

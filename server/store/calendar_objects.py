@@ -4,6 +4,7 @@ Owns what is known of the events in somebody else's calendar, and the time they 
 Leaves our own events there to `pushed_events`. Every function here runs in the transaction of a round (`still_ours`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,11 +188,16 @@ async def forget_past_time(session: Session, calendar: Calendar, *, days: int) -
 
 
 async def begin_listing(session: Session, calendar: Calendar) -> int:
-    """A complete listing begins; its generation."""
+    """
+    A complete listing begins; its generation.
+
+    The token is forgotten at once: were it used again by a round that takes over, what it does not name would be taken
+    for what the listing does not name.
+    """
     return int(
         await session.value(
-            "UPDATE calendars SET generation = generation + 1, listing = true WHERE business_id = $1 AND id = $2"
-            " RETURNING generation",
+            "UPDATE calendars SET generation = generation + 1, listing = true, token = NULL"
+            " WHERE business_id = $1 AND id = $2 RETURNING generation",
             calendar.business_id,
             calendar.id,
         )
@@ -229,17 +235,20 @@ async def longest_horizon_days(session: Session, business_id: int) -> int:
     )
 
 
+_OURS = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-[0-9]+)?", re.IGNORECASE)
+"""The UID of an appointment, or what it got where a server did not take that one a second time."""
+
+
 async def own_uids(session: Session, business_id: int, uids: Sequence[str]) -> set[str]:
-    """Those of *uids* that are appointments of this business, or were written for one: they are never busy time."""
+    """Those of *uids* that were given to appointments of this business, at any time: they are never busy time."""
+    named = {uid: match[1].lower() for uid in uids if (match := _OURS.fullmatch(uid))}
     rows = await session.fetch(
-        "SELECT uid::text AS uid FROM appointments WHERE business_id = $1"
-        " AND uid = ANY(SELECT u::uuid FROM unnest($2::text[]) u WHERE u ~ $3)"
-        " UNION SELECT uid FROM pushed_events WHERE business_id = $1 AND uid = ANY($2::text[])",
+        "SELECT uid::text AS uid FROM appointments WHERE business_id = $1 AND uid = ANY($2::text[]::uuid[])",
         business_id,
-        list(uids),
-        "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        list(named.values()),
     )
-    return {row["uid"] for row in rows}
+    ours = {row["uid"] for row in rows}
+    return {uid for uid, appointment in named.items() if appointment in ours}
 
 
 async def count_objects(session: Session, calendar: Calendar) -> int:

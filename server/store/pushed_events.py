@@ -184,15 +184,39 @@ async def open_edits(session: Session, calendar: Calendar) -> list[PushedEvent]:
 
 
 async def unpushed(session: Session, calendar: Calendar, limit: int) -> list[PushedEvent]:
-    """What is to be written, the next appointments first."""
+    """What is to be written: the next appointments first, and those last that could not be written before."""
     rows = await session.fetch(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE e.business_id = $1 AND e.calendar_id = $2"
-        " AND e.wanted_version <> e.pushed_version AND e.edit IS NULL ORDER BY a.starts_at, a.id LIMIT $3",
+        " AND e.wanted_version <> e.pushed_version AND e.edit IS NULL"
+        " ORDER BY e.problem <> '', a.starts_at, a.id LIMIT $3",
         calendar.business_id,
         calendar.id,
         limit,
     )
     return [_pushed(row) for row in rows]
+
+
+async def unlisted(session: Session, calendar: Calendar) -> list[PushedEvent]:
+    """What we wrote, and no listing has named since."""
+    rows = await session.fetch(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE e.business_id = $1 AND e.calendar_id = $2 AND e.href IS NOT NULL"
+        " AND e.edit IS NULL AND NOT EXISTS (SELECT FROM calendar_objects o WHERE o.business_id = e.business_id"
+        " AND o.calendar_id = e.calendar_id AND o.href = e.href) ORDER BY e.appointment_id",
+        calendar.business_id,
+        calendar.id,
+    )
+    return [_pushed(row) for row in rows]
+
+
+async def other_calendars_showing(session: Session, event: PushedEvent) -> set[int]:
+    """Where else the same appointment is, or is to be, or has been and is still to go."""
+    rows = await session.fetch(
+        "SELECT calendar_id FROM pushed_events WHERE business_id = $1 AND appointment_id = $2 AND calendar_id <> $3",
+        event.business_id,
+        event.appointment_id,
+        event.calendar_id,
+    )
+    return {row["calendar_id"] for row in rows}
 
 
 async def count_future(session: Session, calendar: Calendar) -> tuple[int, int]:
@@ -249,10 +273,10 @@ async def note_seen(session: Session, event: PushedEvent, etag: str | None) -> N
     )
 
 
-async def note_adopted(session: Session, event: PushedEvent, calendar: Calendar, href: str, etag: str | None) -> None:
-    """It turned up at another place: there it stays."""
+async def note_adopted(session: Session, event: PushedEvent, calendar: Calendar, href: str) -> None:
+    """It turned up at another place: there it stays. What else was done to it on the way is still to be read."""
     await session.execute(
-        "UPDATE pushed_events SET calendar_id = $4, href = $5, etag = $6, adopted = true, edit = NULL,"
+        "UPDATE pushed_events SET calendar_id = $4, href = $5, etag = NULL, adopted = true, edit = NULL,"
         " edit_shown = NULL, edit_at = NULL"
         " WHERE business_id = $1 AND calendar_id = $2 AND appointment_id = $3",
         event.business_id,
@@ -260,7 +284,6 @@ async def note_adopted(session: Session, event: PushedEvent, calendar: Calendar,
         event.appointment_id,
         calendar.id,
         href,
-        etag,
     )
 
 
@@ -338,6 +361,30 @@ async def accept_move(session: Session, event: PushedEvent) -> None:
         event.business_id,
         event.calendar_id,
         event.appointment_id,
+    )
+
+
+async def note_delayed(session: Session, event: PushedEvent, problem: str) -> None:
+    """It could not be written now: others are tried before it the next time."""
+    await session.execute(
+        "UPDATE pushed_events SET problem = $4 WHERE business_id = $1 AND calendar_id = $2 AND appointment_id = $3",
+        event.business_id,
+        event.calendar_id,
+        event.appointment_id,
+        problem[:300],
+    )
+
+
+async def leave_alone(session: Session, event: PushedEvent, problem: str) -> None:
+    """It stays as the provider has it, until the appointment changes; that it was put back so often is remembered."""
+    await session.execute(
+        "UPDATE pushed_events SET shown = coalesce(edit_shown, shown), edit = NULL, edit_shown = NULL, edit_at = NULL,"
+        " pushed_version = wanted_version, problem = $4"
+        " WHERE business_id = $1 AND calendar_id = $2 AND appointment_id = $3",
+        event.business_id,
+        event.calendar_id,
+        event.appointment_id,
+        problem[:300],
     )
 
 

@@ -21,17 +21,25 @@ class LostLease(Exception):
     """Somebody else has taken the connection over, or it is gone: nothing more may be written for this round."""
 
 
+_IS_DUE = """k.state IN ('active', 'degraded') AND k.secret_sealed IS NOT NULL AND k.due_at <= clock_timestamp()
+              AND (k.leased_until IS NULL OR k.leased_until < clock_timestamp())"""
+
+_IS_SHUT = "EXISTS (SELECT FROM calendar_peers w WHERE w.host = k.peer AND w.shut_until > clock_timestamp())"
+
+# Which place each would take at its server is counted first; what is locked has to be due still.
 _CLAIM = f"""
-WITH mine AS (
+WITH due AS (
+    SELECT k.business_id, k.id,
+           row_number() OVER (PARTITION BY k.peer ORDER BY k.due_at) + coalesce(t.there, 0) AS place
+      FROM connections k
+      LEFT JOIN unnest($3::text[], $4::int[]) t (peer, there) ON t.peer = k.peer
+     WHERE {_IS_DUE} AND NOT {_IS_SHUT}
+), mine AS (
     UPDATE connections SET lease = lease + 1, leased_until = clock_timestamp() + $1::interval
      WHERE (business_id, id) IN (
            SELECT k.business_id, k.id FROM connections k
-             LEFT JOIN calendar_peers w ON w.host = k.peer
-            WHERE k.state IN ('active', 'degraded') AND k.due_at <= clock_timestamp()
-              AND (k.leased_until IS NULL OR k.leased_until < clock_timestamp())
-              AND k.secret_sealed IS NOT NULL
-              AND k.peer <> ALL($3::text[])
-              AND (w.shut_until IS NULL OR w.shut_until < clock_timestamp())
+             JOIN due d ON d.business_id = k.business_id AND d.id = k.id
+            WHERE d.place <= $5 AND {_IS_DUE}
             ORDER BY k.due_at LIMIT $2
               FOR UPDATE OF k SKIP LOCKED)
     RETURNING *)
@@ -42,25 +50,33 @@ _CLAIM_ONE = f"""
 WITH mine AS (
     UPDATE connections SET lease = lease + 1, leased_until = clock_timestamp() + $1::interval
      WHERE (business_id, id) IN (
-           SELECT business_id, id FROM connections
-            WHERE business_id = $2 AND id = $3 AND state IN ('active', 'degraded') AND secret_sealed IS NOT NULL
-              AND due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until < clock_timestamp())
-              FOR UPDATE SKIP LOCKED)
+           SELECT k.business_id, k.id FROM connections k
+            WHERE k.business_id = $2 AND k.id = $3 AND {_IS_DUE} AND NOT {_IS_SHUT} AND k.peer <> ALL($4::text[])
+              FOR UPDATE OF k SKIP LOCKED)
     RETURNING *)
 SELECT {COLUMNS} FROM {TABLES.replace(" connections c", " mine c", 1)}
 """
 
 
 async def claim_due(
-    session: Session, limit: int, *, lease: timedelta, busy_peers: Sequence[str] = ()
+    session: Session, limit: int, *, lease: timedelta, at_peers: Mapping[str, int], per_peer: int
 ) -> list[Connection]:
-    """Connections whose turn it is, ours for so long; others' are skipped, and so are *busy_peers*."""
-    return [connection_of(row) for row in await session.fetch(_CLAIM, lease, limit, list(busy_peers))]
+    """
+    Connections whose turn it is, ours for so long; others' are skipped, and so are servers that are left alone.
+
+    Args:
+        at_peers: How many of ours are at which server already.
+        per_peer: How many there may be at one.
+    """
+    there = list(at_peers), list(at_peers.values())
+    return [connection_of(row) for row in await session.fetch(_CLAIM, lease, limit, *there, per_peer)]
 
 
-async def claim_one(session: Session, key: tuple[int, int], *, lease: timedelta) -> Connection | None:
-    """This connection, if it is due and nobody has it."""
-    row = await session.first(_CLAIM_ONE, lease, *key)
+async def claim_one(
+    session: Session, key: tuple[int, int], *, lease: timedelta, busy_peers: Sequence[str] = ()
+) -> Connection | None:
+    """This connection, if it is due, nobody has it, and its server is neither left alone nor one of *busy_peers*."""
+    row = await session.first(_CLAIM_ONE, lease, *key, list(busy_peers))
     return connection_of(row) if row else None
 
 

@@ -17,7 +17,7 @@ from ics.write.availability import Hours, WeeklyHours, render_availability
 from ics.write.busy import render_busy
 from ics.write.feed import Feed, Frame, frame
 from ics.write.freebusy import render_freebusy
-from server.calendars.document import PRODID, event_text, organizer_of
+from server.calendars.document import PRODID, event_text, freebusy_uid, organizer_of
 from server.calendars.packed import Packed
 from server.domain.errors import Gone, NotFound
 from server.settings import FeedSettings
@@ -214,7 +214,7 @@ async def _freebusy(core: Core, opened: Opened) -> bytes:
         spans = await busy_spans(session, feed, opened.window)
     return render_freebusy(
         spans,
-        uid=f"{feed.uid}-ifb",
+        uid=freebusy_uid(str(feed.uid)),
         stamp=opened.changed_at or feed.created_at,
         window=opened.window,
         organizer=_organizer(feed),

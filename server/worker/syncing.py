@@ -67,18 +67,22 @@ class Syncing:
         room = settings.syncing - len(self._tasks)
         if room <= 0:
             return 0
-        crowded = [peer for peer, there in self._at_peer.items() if there >= settings.per_server]
+        there = dict(self._at_peer)
         due = await self._tools.core.database.transact(
-            lambda session: claim_due(session, room, lease=self._lease, busy_peers=crowded)
+            lambda session: claim_due(session, room, lease=self._lease, at_peers=there, per_peer=settings.per_server)
         )
         for connection in due:
             self._begin(connection)
         return len(due)
 
     async def sync(self, key: tuple[int, int]) -> None:
-        """A round with this connection, if it is due and nobody has it."""
+        """A round with this connection, if it is due and nobody has it; where there is no room, `turn` comes to it."""
+        settings = self._tools.settings
+        if len(self._tasks) >= settings.syncing:
+            return
+        crowded = [peer for peer, there in self._at_peer.items() if there >= settings.per_server]
         connection = await self._tools.core.database.transact(
-            lambda session: claim_one(session, key, lease=self._lease)
+            lambda session: claim_one(session, key, lease=self._lease, busy_peers=crowded)
         )
         if connection is not None:
             self._begin(connection)

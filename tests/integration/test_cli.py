@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,9 +21,16 @@ from click.testing import CliRunner, Result
 from server.cli.demo import earlier_feeds, earlier_key, write_notes
 from server.cli.main import COMMANDS, main
 from server.embedded.data_folder import locked
+from server.settings import SecretSettings
+from server.store.secrets_kept import KEPT
+from server.usecases.connections import pause
+from tests.calendar_desk import Desk, open_desk
+from tests.peers.ics_server import ics_server, says
 from tests.services import RedisServer
+from tests.world import World, open_core, settings_for
 
 SECRET = "s" * 32
+NEW_SECRET = "n" * 32
 
 Environment = dict[str, str | None]
 
@@ -136,6 +146,92 @@ def test_doctor_misses_the_worker(healthy: Environment, redis_url: str) -> None:
 
     assert result.exit_code == 1
     assert "Start `bookable worker`" in result.output
+
+
+@asynccontextmanager
+async def installation(database_url: str | None, secrets: str) -> AsyncIterator[Desk]:
+    """What works with the calendars of a new business in this database, knowing these secrets."""
+    assert database_url is not None
+    settings = settings_for(database_url, secret=SecretSettings(keys=secrets))
+    async with open_core(settings) as core:
+        world = await World.make(core)
+        await world.service()
+        async with open_desk(world, settings) as desk:
+            yield desk
+
+
+async def test_doctor_names_the_calendars_that_wait_for_a_person(healthy: Environment) -> None:
+    async with ics_server() as server, installation(healthy["BOOKABLE_DATABASE_URL"], SECRET) as desk:
+        paused = await desk.subscribe(server.url)
+        await desk.subscribe(server.url)
+        well = await to_thread(run, "doctor", environment=healthy)
+        assert well.exit_code == 0, well.output
+        assert "calendars: 2 active" in well.output
+
+        await pause(desk.world.core, desk.editor, paused)
+        server.answer = says(401)
+        await desk.round()
+        result = await to_thread(run, "doctor", environment=healthy)
+
+    assert result.exit_code == 1
+    assert "calendars: 1 needs_reauth, 1 paused" in result.output
+    assert result.output.count("✗") == 2, result.output
+    assert f"of {desk.world.slug}/anna is paused\n    → It was paused by somebody" in result.output
+    assert f"of {desk.world.slug}/anna is needs_reauth\n    → the calendar server does not accept" in result.output
+    assert "calendar.ics" not in result.output
+
+
+async def test_doctor_sees_that_rounds_are_late(healthy: Environment) -> None:
+    async with ics_server() as server, installation(healthy["BOOKABLE_DATABASE_URL"], SECRET) as desk:
+        await desk.subscribe(server.url)
+        await desk.world.sql("UPDATE connections SET due_at = clock_timestamp() - interval '2 hours'")
+        result = await to_thread(run, "doctor", environment=healthy)
+
+    assert result.exit_code == 1
+    assert "1 calendars wait to be synced, the first for 7,20" in result.output
+    assert "Start another worker" in result.output
+
+
+async def test_rotate_secrets_makes_the_old_secret_needless(healthy: Environment) -> None:
+    url = healthy["BOOKABLE_DATABASE_URL"]
+    async with ics_server() as server, installation(url, SECRET) as desk:
+        uid = await desk.subscribe(server.url)
+        alone = {**healthy, "BOOKABLE_SECRET_KEYS": NEW_SECRET}
+        both = {**healthy, "BOOKABLE_SECRET_KEYS": f"{NEW_SECRET},{SECRET}"}
+
+        too_soon = await to_thread(run, "rotate-secrets", environment=alone)
+        assert too_soon.exit_code == 1
+        assert "1 cannot be opened with any secret in BOOKABLE_SECRET_KEYS" in too_soon.output
+
+        done = await to_thread(run, "rotate-secrets", environment=both)
+        assert (done.exit_code, done.output) == (0, "1 sealed with the first secret.\n")
+
+        assert await state_with(desk, url, SECRET, uid) == "needs_reauth"
+        assert await state_with(desk, url, NEW_SECRET, uid) == "active"
+
+
+async def state_with(desk: Desk, database_url: str | None, secret: str, uid: UUID) -> str:
+    """How the connection stands after a round of a worker that knows only *secret*."""
+    await desk.world.sql("UPDATE connections SET state = 'active'")
+    async with installation(database_url, secret) as other:
+        other.world = desk.world
+        await other.round()
+    return (await desk.connection(uid)).state
+
+
+async def test_everything_that_is_sealed_and_lasts_is_sealed_anew(healthy: Environment) -> None:
+    """A column that is added has to be in the list, or here with the reason why not."""
+    short = {
+        ("connections", "oauth_sealed"),  # a sign-in under way: a quarter of an hour
+        ("payments", "order_sealed"),  # an order that is being paid
+    }
+    async with installation(healthy["BOOKABLE_DATABASE_URL"], SECRET) as desk:
+        found = await desk.world.sql(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND column_name LIKE '%\\_sealed'"
+        )
+
+    assert {tuple(row) for row in found} == set(KEPT) | short
 
 
 def test_migrate_says_from_where_to_where(empty_database_url: str) -> None:

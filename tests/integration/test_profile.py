@@ -116,7 +116,7 @@ async def test_settings_are_read_and_changed_by_version(client: Client, world: W
     assert read.headers["ETag"] == '"v2"'
     assert (await client.patch(url, json={}, headers={**world.auth, "If-Match": '"v1"'})).status == 412
     assert (await client.get(f"{url}/settings")).status == 401
-    assert (await profile_of(client, world))["theme"] == {"accent": "#aa3366"}
+    assert (await profile_of(client, world))["theme"] == {"accent": "#aa3366", "on_accent": "#ffffff"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.reschedule import reschedule
 from tests.calendar_desk import Desk, event, open_desk
 from tests.peers.calendar_servers import CalendarServer
+from tests.peers.dav_proxy import MULTIGET, cut_after, dav_proxy, denies, says
 from tests.world import World, no_key
 
 pytest_plugins = ("tests.peers.calendar_fixtures",)
@@ -159,6 +160,60 @@ async def test_deleted_in_the_calendar_is_put_back_where_the_provider_wants_that
     assert str(booked.appointment.uid) in text
 
 
+async def test_marked_as_cancelled_in_the_calendar_is_cancelled_and_leaves_it(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
+    booked = await world.book(world.at(10))
+    await desk.round(2)
+    ((href, text),) = (await calendar_server.texts("work")).items()
+
+    await calendar_server.put("work", "", text.replace("STATUS:CONFIRMED", "STATUS:CANCELLED"), href=href)
+    await desk.round(2)
+
+    assert (await desk.appointment(booked.appointment.uid))["status"] == "cancelled"
+    assert await calendar_server.texts("work") == {}
+
+
+async def test_deleted_before_any_listing_named_it_is_noticed(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    """Xandikos compares two states: what came and went between two sync tokens is in neither."""
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
+    booked = await world.book(world.at(10))
+    await desk.round()
+    (href,) = await calendar_server.texts("work")
+
+    await calendar_server.delete("work", href=href)
+    await desk.round(2)
+
+    assert (await desk.appointment(booked.appointment.uid))["status"] == "cancelled"
+
+
+async def test_made_recurring_it_is_put_back_and_happens_once(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
+    booked = await world.book(world.at(10))
+    await desk.round(2)
+    ((href, text),) = (await calendar_server.texts("work")).items()
+    days = [world.at(10, days=8).strftime("%Y%m%dT%H%M%SZ"), world.at(10, days=9).strftime("%Y%m%dT%H%M%SZ")]
+    series = f"RRULE:FREQ=DAILY;COUNT=3\r\nEXDATE:{days[0]}\r\nEND:VEVENT"
+    override = f"BEGIN:VEVENT\r\nUID:{booked.appointment.uid}\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Later"
+    override += f"\r\nRECURRENCE-ID:{days[1]}\r\nDTSTART:{days[1]}\r\nDURATION:PT2H\r\nEND:VEVENT\r\n"
+    master = text.replace("END:VEVENT", series, 1)
+
+    recurring = master.replace("END:VCALENDAR", f"{override}END:VCALENDAR")
+    await calendar_server.put("work", "", recurring, href=href)
+    await desk.round(2)
+
+    (text,) = (await calendar_server.texts("work")).values()
+    assert f"DTSTART:{world.at(10).strftime('%Y%m%dT%H%M%SZ')}" in text
+    assert text.count("BEGIN:VEVENT") == 1
+    assert not any(name in text for name in ("RRULE", "EXDATE", "RECURRENCE-ID"))
+    assert len(await desk.facts("calendar.put_back")) == 1
+
+
 async def test_title_and_notes_are_theirs(world: World, desk: Desk, calendar_server: CalendarServer) -> None:
     await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
     booked = await world.book(world.at(10))
@@ -219,6 +274,132 @@ async def test_moved_to_another_calendar_it_is_followed_there(
     assert await calendar_server.texts("work") == {}
     (text,) = (await calendar_server.texts("home")).values()
     assert f"DTSTART:{world.at(16).strftime('%Y%m%dT%H%M%SZ')}" in text
+
+
+async def test_moved_to_another_calendar_and_changed_on_the_way_it_is_followed_or_put_back(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await calendar_server.make_calendar("home")
+    uid = await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password, calendar="work")
+    home = next(each for each in (await desk.shown(uid)).calendars if each.href.endswith("/home/"))
+    await choose_calendar(world.core, desk.editor, uid, home.uid, blocks=True, receives=False)
+    await desk.round()
+    booked = await world.book(world.at(10))
+    await desk.round(2)
+    ((href, text),) = (await calendar_server.texts("work")).items()
+    name = href.rpartition("/")[2]
+
+    longer = text.replace(world.at(10, 30).strftime("%Y%m%dT%H%M%SZ"), world.at(11).strftime("%Y%m%dT%H%M%SZ"))
+    await calendar_server.put("home", "", longer, href=calendar_server.calendar_url("home") + name)
+    await calendar_server.delete("work", href=href)
+    await desk.round(4)
+
+    ((href, text),) = (await calendar_server.texts("home")).items()
+    assert f"DTEND:{world.at(10, 30).strftime('%Y%m%dT%H%M%SZ')}" in text
+
+    moved = text.replace(world.at(10).strftime("%Y%m%dT%H%M%SZ"), world.at(13).strftime("%Y%m%dT%H%M%SZ")).replace(
+        world.at(10, 30).strftime("%Y%m%dT%H%M%SZ"), world.at(13, 30).strftime("%Y%m%dT%H%M%SZ")
+    )
+    await calendar_server.put("work", "", moved, href=calendar_server.calendar_url("work") + name)
+    await calendar_server.delete("home", href=href)
+    await desk.round(4)
+
+    assert (await desk.appointment(booked.appointment.uid))["start"] == world.at(13)
+    assert len(await calendar_server.texts("work")) == 1
+
+
+async def test_moved_to_a_calendar_that_does_not_block_it_is_followed_though_others_are_there(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await calendar_server.make_calendar("home")
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password, calendar="work")
+    booked = [await world.book(world.at(hour)) for hour in (10, 12)]
+    await desk.round(2)
+
+    for href, text in (await calendar_server.texts("work")).items():
+        there = calendar_server.calendar_url("home") + href.rpartition("/")[2]
+        await calendar_server.put("home", "", text, href=there)
+        await calendar_server.delete("work", href=href)
+        await calendar_server.put("work", "lunch", event("lunch", world.at(15)))  # it is never quite empty
+        await desk.round(3)
+
+    for each in booked:
+        assert (await desk.appointment(each.appointment.uid))["status"] == "confirmed"
+        target = await target_of_staff(world.core, world.business_id, each.appointment.uid)
+        await cancel(world.core, target, no_key(200))
+    await desk.round(2)
+    assert await calendar_server.texts("home") == {}
+
+
+async def test_cancelled_here_while_it_is_moved_to_another_calendar_it_stays_in_neither(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await calendar_server.make_calendar("home")
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password, calendar="work")
+    booked = await world.book(world.at(10))
+    await desk.round(2)
+    ((href, text),) = (await calendar_server.texts("work")).items()
+
+    there = calendar_server.calendar_url("home") + href.rpartition("/")[2]
+    await calendar_server.put("home", "", text, href=there)
+    await calendar_server.delete("work", href=href)
+    await cancel(world.core, await target_of_token(world.core, booked.manage_token), no_key(200))
+    await desk.round(3)
+
+    assert await calendar_server.texts("work") == {}
+    assert await calendar_server.texts("home") == {}
+
+
+async def test_an_event_that_is_not_given_when_it_is_to_go_goes_the_next_time(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    async with dav_proxy(calendar_server.url) as proxy:
+        await desk.connect(proxy.url, calendar_server.user, calendar_server.password)
+        booked = await world.book(world.at(10))
+        await desk.round(2)
+
+        await cancel(world.core, await target_of_token(world.core, booked.manage_token), no_key(200))
+        proxy.when(denies(".ics"), "REPORT", body=MULTIGET)
+        await desk.round(3)
+
+    assert await calendar_server.texts("work") == {}
+
+
+async def test_written_without_an_answer_and_cancelled_meanwhile_it_does_not_stay(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    async with dav_proxy(calendar_server.url) as proxy:
+        await desk.connect(proxy.url, calendar_server.user, calendar_server.password)
+        booked = await world.book(world.at(10))
+        proxy.when(cut_after(), "PUT", times=2)
+        await desk.round()
+        assert len(await calendar_server.texts("work")) == 1
+
+        await cancel(world.core, await target_of_token(world.core, booked.manage_token), no_key(200))
+        await desk.round(2)
+
+    assert await calendar_server.texts("work") == {}
+
+
+async def test_written_under_another_uid_and_restored_after_it_was_cancelled_it_blocks_nothing(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    """A server that does not take a UID a second time gets another one (`_create` of `usecases/sync/push`)."""
+    async with dav_proxy(calendar_server.url) as proxy:
+        await desk.connect(proxy.url, calendar_server.user, calendar_server.password)
+        booked = await world.book(world.at(10))
+        proxy.when(says(412), "PUT")
+        await desk.round(2)
+        ((href, text),) = (await calendar_server.texts("work")).items()
+        assert f"UID:{booked.appointment.uid}-" in text
+        await calendar_server.delete("work", href=href)
+        await desk.round(2)
+
+        await calendar_server.put("work", "", text, href=href)
+        await desk.round()
+
+        assert (await desk.appointment(booked.appointment.uid))["status"] == "cancelled"
+        assert await desk.busy() == []
 
 
 async def test_another_calendar_that_receives_takes_everything_over(

@@ -219,21 +219,23 @@ class DavProxy:
 
 
 @contextlib.asynccontextmanager
-async def dav_proxy(target: str, *, logins: Mapping[str, str] | None = None) -> AsyncIterator[DavProxy]:
+async def dav_proxy(
+    target: str, *, logins: Mapping[str, str] | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[DavProxy]:
     """A proxy on loopback before *target*."""
     proxy = DavProxy(target.rstrip("/"), logins=logins or {})
     app = web.Application(client_max_size=0)
     app.router.add_route("*", "/{path:.*}", proxy.serve)
     runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, host, 0)
     # Radicale hangs up after each answer: a connection that is kept would fail the request after.
     connector = TCPConnector(force_close=True)
     async with ClientSession(
         connector=connector, auto_decompress=False, timeout=ClientTimeout(total=60), cookie_jar=DummyCookieJar()
     ) as proxy.session:
         await site.start()
-        proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        proxy.url = f"http://{host}:{runner.addresses[0][1]}"
         try:
             yield proxy
         finally:

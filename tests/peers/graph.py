@@ -75,6 +75,8 @@ class Graph:
     lost_tokens: tuple[int, str] = (410, "syncStateNotFound")
     leads_to: str = ""
     """An origin for the links of lists, other than its own."""
+    page_size: int = 1000
+    """Most items on a page of a delta query, whatever is preferred."""
     delay_s: float = 0
     asked: list[Asked] = field(default_factory=list)
     """Everything that was asked, batches and what was in them alike."""
@@ -287,7 +289,7 @@ class Graph:
         if key not in self._rounds:
             raise Refused(*self.lost_tokens)
         items, _, window, until = self._rounds[key]
-        first, last = int(begin), int(begin) + int(size[1] if size else "10")
+        first, last = int(begin), int(begin) + min(int(size[1] if size else "10"), self.page_size)
         answer: ItemJson = {"value": items[first:last]}
         link = f"{self._origin}{asked.path}?"
         if last < len(items):

@@ -129,9 +129,9 @@ def redirect(url: str, status: int = 302) -> Answer:
 
 
 @contextlib.asynccontextmanager
-async def ics_server(text: str = EMPTY) -> AsyncIterator[IcsServer]:
+async def ics_server(text: str = EMPTY, *, host: str = "127.0.0.1") -> AsyncIterator[IcsServer]:
     """A server on loopback that publishes *text*."""
     server = IcsServer(text=text)
-    async with http_server([web.get("/calendar.ics", server.serve)]) as url:
+    async with http_server([web.get("/calendar.ics", server.serve)], host=host) as url:
         server.url = f"{url}/calendar.ics"
         yield server

@@ -15,7 +15,7 @@ from ics.sync.guard import is_mass_deletion
 from server.domain.errors import BookingError, NotFound, Unavailable
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import CHANGEABLE, Actor
-from server.store.calendar_objects import copies_of
+from server.store.calendar_objects import copies_of, forget_objects
 from server.store.connections import Calendar, calendars_of
 from server.store.engine import Session
 from server.store.outbox import add_fact
@@ -24,10 +24,11 @@ from server.store.pushed_events import (
     accept_move,
     count_future,
     forget_pushed,
+    leave_alone,
     note_adopted,
-    note_failed,
     note_seen,
     open_edits,
+    other_calendars_showing,
     put_back,
 )
 from server.usecases.cancel import Cancelled, cancel
@@ -68,9 +69,9 @@ async def follow(turn: Turn, calendar: Calendar) -> None:
 
 async def _removed(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:
     is_marked = event.etag is not None  # there, with STATUS:CANCELLED
+    if event.future and not is_marked and not await _is_surely_gone(turn, calendar, event):
+        return
     if event.wanted and event.future:
-        if not is_marked and not await _is_surely_gone(turn, calendar, event):
-            return
         if turn.puts_back:
             await _undo(turn, event, "Appointments that are deleted in the calendar are put back.", gone=not is_marked)
             return
@@ -114,27 +115,31 @@ async def _cancel(turn: Turn, event: PushedEvent) -> None:
 async def _adopted(turn: Turn, calendar: Calendar, event: PushedEvent) -> bool:
     """Whether it was moved to another of the provider's calendars, or got another name: a copy of it is there."""
     async with turn.core.database.reading() as session:
-        there = {each.id: each for each in await calendars_of(session, turn.connection)}
+        taken = await other_calendars_showing(session, event)
+        there = {each.id: each for each in await calendars_of(session, turn.connection) if each.id not in taken}
         copies = await copies_of(session, calendar, event.uid)
-    known = ((there[id_], href, etag) for id_, href, etag in copies if (id_, href) != (calendar.id, event.href))
-    # What is in a calendar that is not used is not known: it is asked for by the name that apps keep when they move it.
-    unused = [each for each in there.values() if not each.is_used and each.writable]
-    found = next(known, None) or await _elsewhere(turn, unused, event)
+    known = ((there[id_], href) for id_, href, _ in copies if id_ in there and (id_, href) != (calendar.id, event.href))
+    # Of a calendar that does not block only ours is known: it is asked for by the name that apps keep in a move.
+    others = [each for each in there.values() if not each.blocks and each.writable and each.id != calendar.id]
+    found = next(known, None) or await _elsewhere(turn, others, event)
     if found is None:
         return False
-    where, href, etag = found
-    await turn.write(lambda session: note_adopted(session, event, where, href, etag))
+    where, href = found
+
+    async def work(session: Session) -> None:
+        await note_adopted(session, event, where, href)
+        await forget_objects(session, where, [href])  # so that the next round reads it, as one of ours
+
+    await turn.write(work)
     turn.look_again(0)
     return True
 
 
-async def _elsewhere(
-    turn: Turn, calendars: Sequence[Calendar], event: PushedEvent
-) -> tuple[Calendar, str, str | None] | None:
+async def _elsewhere(turn: Turn, calendars: Sequence[Calendar], event: PushedEvent) -> tuple[Calendar, str] | None:
     for calendar in calendars:
         name = turn.account.name_of(calendar.href, event.uid)
         for copy in await turn.account.read(calendar.href, [name]) if name else ():
-            return calendar, copy.href, copy.etag
+            return calendar, copy.href
     return None
 
 
@@ -167,7 +172,7 @@ async def _undo(turn: Turn, event: PushedEvent, why: str, *, gone: bool = False)
     if event.put_back >= MOST_PUT_BACK:
         words = f"It was put back {MOST_PUT_BACK} times; it is left as it is."
         turn.problems.append(f"An appointment's event is changed again and again. {words}")
-        await turn.write(lambda session: _give_up(session, event, words))
+        await turn.write(lambda s: forget_pushed(s, event) if gone else leave_alone(s, event, words))
         return
     target = await _target(turn, event)
 
@@ -188,11 +193,6 @@ async def _undo(turn: Turn, event: PushedEvent, why: str, *, gone: bool = False)
 
     await turn.write(work)
     turn.counts["put_back"] += 1
-
-
-async def _give_up(session: Session, event: PushedEvent, words: str) -> None:
-    await accept_move(session, event)
-    await note_failed(session, event, words, give_up=True)
 
 
 async def _target(turn: Turn, event: PushedEvent) -> Target | None:

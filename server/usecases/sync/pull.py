@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from ics.errors import IcsError
 from ics.read.busy_spans import Busy
@@ -18,6 +19,7 @@ from ics.remote.errors import TokenGone
 from ics.remote.protocol import Page, RemoteObject
 from ics.sync.edits import Edit
 from ics.sync.guard import is_emptied
+from server.calendars.document import freebusy_uid
 from server.store.calendar_objects import (
     FreshObject,
     KnownObject,
@@ -41,7 +43,7 @@ from server.store.calendar_objects import (
 )
 from server.store.connections import Calendar
 from server.store.engine import Session
-from server.store.pushed_events import PushedEvent, find_pushed, note_edit, note_seen
+from server.store.pushed_events import PushedEvent, find_pushed, note_edit, note_seen, unlisted
 from server.usecases.sync.turn import Suspicious, Turn
 
 _BATCH = 50
@@ -72,6 +74,7 @@ async def pull(turn: Turn, calendar: Calendar) -> None:
     if unread:
         await reader.read([RemoteObject(href=href, etag=None) for href in unread])
     await reader.read_changes()
+    await reader.look_for_unlisted()
     needed = begun + horizon + timedelta(days=1)
     if calendar.window_end is not None and calendar.window_end < needed:
         await reader.expand_further()
@@ -135,6 +138,20 @@ class _Reader:
                 self._turn.counts["unread"] += len(missing)
                 await self._note_missing(missing)
 
+    async def look_for_unlisted(self) -> None:
+        """Servers do not name what came and went between two tokens (Xandikos): what we wrote since is asked for."""
+        turn, calendar = self._turn, self._calendar
+        async with turn.core.database.reading() as session:
+            ours = {event.href: event for event in await unlisted(session, calendar) if event.href is not None}
+        there: list[RemoteObject] = []
+        for href, event in ours.items():
+            if await turn.account.is_gone(calendar.href, href):
+                await turn.write(partial(note_edit, event=event, edit=Edit.REMOVED, shown=None, etag=None))
+                turn.counts["edits"] += 1
+            else:
+                there.append(RemoteObject(href=href, etag=None))
+        await self.read(there)
+
     async def expand_further(self) -> None:
         """The end of what was expanded has come near: events that go on are expanded again, from what was kept."""
         after = 0
@@ -145,7 +162,11 @@ class _Reader:
                 return
             after = kept[-1][0]
             busy = await self._busy([text for _, text in kept])
-            spans = {object_id: _spans(each) for (object_id, _), each in zip(kept, busy, strict=True)}
+            spans = {
+                object_id: _spans(each)
+                for (object_id, _), each in zip(kept, busy, strict=True)
+                if not _is_unreadable(each)
+            }
 
             async def work(session: Session, spans: Mapping[int, Sequence[tuple[int, int]]] = spans) -> bool:
                 return await replace_spans(session, self._calendar, self._turn.connection.provider_id, spans)
@@ -207,9 +228,10 @@ class _Reader:
             if event.edit != Edit.REMOVED:
                 await note_edit(session, event, Edit.REMOVED, None, None)
                 self._turn.counts["edits"] += 1
-        removed = await forget_objects(session, self._calendar, gone)
-        self._turn.counts["removed"] += removed - len(ours)
-        self.touched = self.touched or removed > len(ours)
+        others = len(known.keys() - ours.keys())
+        await forget_objects(session, self._calendar, gone)
+        self._turn.counts["removed"] += others
+        self.touched = self.touched or others > 0
 
     async def _note_missing(self, missing: Sequence[str]) -> None:
         words = "The server listed it, and did not give it."
@@ -246,7 +268,6 @@ class _Reader:
         free = await self._never_busy(busy)
         found: list[FreshObject] = []
         for each, its in zip(objects, busy, strict=True):
-            unreadable = its.uid is None and bool(its.problems) and not its.spans
             self._report(each, its)
             found.append(
                 FreshObject(
@@ -256,7 +277,7 @@ class _Reader:
                     kept=self._kept(each, its),
                     problem=its.problems[0] if its.problems else "",
                     spans=() if its.uid in free else _spans(its),
-                    keeps_spans=unreadable,
+                    keeps_spans=_is_unreadable(its),
                 )
             )
         return found
@@ -284,6 +305,7 @@ class _Reader:
         async with turn.core.database.reading() as session:
             own = await own_uids(session, connection.business_id, uids)
             feeds = await feeds_showing(session, connection.business_id, connection.provider_id)
+        own |= {freebusy_uid(feed) for feed in feeds}
         for each in busy:
             if each.uid and len(each.uid) == 32 and len(each.spans) == 1:
                 start, end, _ = each.spans[0]
@@ -309,6 +331,11 @@ class _Reader:
 def _own(item: RemoteObject, uid: str) -> FreshObject:
     """One of ours takes no busy time: its appointment has a claim."""
     return FreshObject(href=item.href, uid=uid, etag=item.etag or _digest(item), kept=None, problem="", spans=())
+
+
+def _is_unreadable(busy: Busy) -> bool:
+    """The time that it took before goes on counting."""
+    return busy.lost and not busy.spans
 
 
 def _digest(item: RemoteObject) -> str:

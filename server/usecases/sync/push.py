@@ -14,7 +14,7 @@ from functools import partial
 from ics.errors import IcsError
 from ics.event import Event
 from ics.read.own_view import view_of
-from ics.remote.errors import Changed, Forbidden, Missing, Nonsense
+from ics.remote.errors import Changed, Missing, Nonsense, SignInNeeded, TryLater
 from ics.remote.protocol import RemoteObject
 from ics.sync.edits import Edit, fields_to_write, texts_of
 from server.calendars.document import calendar_event
@@ -28,6 +28,7 @@ from server.store.pushed_events import (
     PushedEvent,
     all_written,
     forget_pushed,
+    note_delayed,
     note_edit,
     note_failed,
     note_writing,
@@ -60,7 +61,13 @@ async def push(turn: Turn, calendar: Calendar) -> None:
                 await _put(turn, calendar, event, _event(turn, event, shown[event.appointment_id], spans))
             else:
                 await _remove(turn, calendar, event)
-        except (Forbidden, Changed, Nonsense, IcsError) as error:
+        except SignInNeeded:
+            raise
+        except TryLater as error:
+            # Hardly because of this event; if it is, it must not keep the others waiting for ever.
+            await turn.write(partial(note_delayed, event=event, problem=str(error)))
+            raise
+        except IcsError as error:
             await _note_refusal(turn, event, str(error))
     if len(events) == _BATCH:
         turn.look_again(0)
@@ -170,13 +177,30 @@ async def _change(turn: Turn, calendar: Calendar, event: PushedEvent, ours: Even
 
 
 async def _remove(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:
+    if event.href is None and event.writing is not None and event.future:
+        await _remove_unanswered(turn, calendar, event)
     if event.href is not None and event.future:
         # Whatever they made of it meanwhile: the appointment is over.
         there = await turn.account.read(calendar.href, [event.href])
-        if there:
-            await turn.account.delete(calendar.href, there[0])
-            turn.counts["withdrawn"] += 1
+        if not there:  # gone, or moved to another calendar, or not given: `follow` finds out
+            await turn.write(lambda session: note_edit(session, event, Edit.REMOVED, None, None))
+            turn.look_again(turn.tools.settings.deletion_hold_s + 1)
+            return
+        await turn.account.delete(calendar.href, there[0])
+        turn.counts["withdrawn"] += 1
     await turn.write(lambda session: forget_pushed(session, event))
+
+
+async def _remove_unanswered(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:
+    """It was to be created, and no answer came: it may be there."""
+    there = await _find_ours(turn, calendar, event)
+    if there is not None:
+        await turn.account.delete(calendar.href, there)
+        turn.counts["withdrawn"] += 1
+        return
+    name = turn.account.name_of(calendar.href, event.uid)
+    if name and not await turn.account.is_gone(calendar.href, name):
+        raise Nonsense("the calendar server does not give an event that it has")
 
 
 async def withdraw_all(turn: Turn, calendar: Calendar) -> None:

@@ -120,10 +120,10 @@ async def _work(turn: Turn) -> _Ended:
             failure = failure or error
     for calendar in calendars:
         await follow(turn, calendar)
+    await _note_conflicts(turn)
     for calendar in calendars:
         if calendar.writable:
             await push(turn, calendar)
-    await _note_conflicts(turn)
     if failure is not None:
         raise failure
     await keep_notices(turn, calendars)
@@ -201,7 +201,7 @@ async def _finish(tools: Tools, connection: Connection, turn: Turn | None, ended
         await finish_round(session, connection, done)
         if ended.peer_trouble:
             await peer_in_trouble(session, connection.peer)
-        elif connection.failures and not ended.error:
+        elif not ended.error:
             await peer_fine(session, connection.peer)
         if ended.state in {"paused", "needs_reauth"} and connection.state != ended.state:
             await _tell(session, connection, ended)
@@ -237,7 +237,8 @@ def _interval(tools: Tools, connection: Connection, *, lively: bool) -> int:
 def _wait(connection: Connection, ended: _Ended, turn: Turn | None, interval_s: int) -> float:
     """Until the next turn. Jitter, so that those which began together do not stay together."""
     soon = turn.again_in_s if turn is not None else None
-    if ended.error and soon is None:
+    # What the peer wants to be left alone for comes before what waits to be looked at.
+    if ended.error and (soon is None or ended.peer_trouble or ended.retry_after_s is not None):
         backoff: float = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(connection.failures, 10))
         wait = backoff * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         return max(wait, float(ended.retry_after_s or 0))
