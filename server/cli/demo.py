@@ -141,6 +141,8 @@ def welcome(notes: Path) -> str:
     return f"""
   Welcome! Your demo salon is open.
 
+    Book an appointment       {base_url}/book/{business}
+    Put booking on your site  {base_url}/embed?business={business}
     Read the mails it writes  {base_url}/mailbox
     Read the API docs         {base_url}/docs
 

@@ -5,10 +5,12 @@ Leaves deciding whether an answer is still true to `versions`.
 """
 
 import asyncio
+import gzip
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
 from server.domain.errors import Unavailable
@@ -16,7 +18,7 @@ from server.redis.versions import Subject, Versions
 from server.settings import CacheSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """A computed body and its strong ETag."""
 
@@ -25,6 +27,11 @@ class Answer:
     subject: Subject
     version: bytes | None
     expires: float
+
+    @cached_property
+    def zipped(self) -> bytes:
+        """The body as gzip, from when somebody first takes it."""
+        return gzip.compress(self.body, 6, mtime=0)
 
 
 class AvailabilityCache:

@@ -6,6 +6,7 @@ Leaves what it shows to its own people to `catalogue`.
 
 from typing import Any
 
+from server.domain.colours import ink_on
 from server.domain.errors import NotFound
 from server.store.engine import Session
 
@@ -56,4 +57,7 @@ async def load_profile(session: Session, business: str) -> dict[str, Any]:
     row = await session.first(_PROFILE, business)
     if row is None:
         raise NotFound(what="business")
-    return dict(row)
+    profile = dict(row)
+    if accent := profile["theme"].get("accent"):
+        profile["theme"]["on_accent"] = ink_on(accent)
+    return profile

@@ -7,7 +7,6 @@ Leaves what is in it to `usecases/read_feed`.
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
@@ -16,6 +15,7 @@ from server.domain.errors import Gone, NotFound, Unavailable
 from server.usecases.read_feed import Opened, View, document, open_feed
 from server.web.access import Who
 from server.web.answers import SAFE
+from server.web.compression import accepts_gzip
 from server.web.keys import CORE, OPENED, SETTINGS
 from server.web.opened_feeds import Newness
 from server.web.route import Handler, Route
@@ -119,16 +119,6 @@ def _last_modified(opened: Opened) -> datetime | None:
         return None
     seconds = opened.changed_at.astimezone(UTC).replace(microsecond=0)
     return seconds if opened.feed.now - opened.changed_at >= _SETTLED else seconds - timedelta(seconds=1)
-
-
-@lru_cache(maxsize=256)
-def accepts_gzip(header: str) -> bool:
-    """Whether Accept-Encoding takes gzip (RFC 9110, 12.5.3); a weight of zero says no."""
-    weights: dict[str, bool] = {}
-    for part in header.lower().split(","):
-        coding, *parameters = (word.strip() for word in part.split(";"))
-        weights[coding] = not any(word.startswith("q=") and not word[2:].strip("0.") for word in parameters)
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
 
 
 def _is_known(request: web.Request, etag: str, last_modified: datetime | None) -> bool:

@@ -61,6 +61,12 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
             "manage_token": "Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
             "manage_url": "https://book.example.com/manage/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
             "ics_url": "https://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",
+            "add_to_calendar": {
+                "Apple": "webcal://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",
+                "Google": "https://calendar.google.com/calendar/render?action=TEMPLATE&text=Haircut%2C+Salon+Linden&...",
+                "Outlook": "https://outlook.live.com/calendar/0/action/compose?subject=Haircut%2C+Salon+Linden&...",
+                ".ics": "https://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",
+            },
         },
     },
     ("POST", "/v1/appointments/{manage_token}/cancel"): {

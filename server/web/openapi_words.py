@@ -33,6 +33,7 @@ TAGS: Mapping[str, str] = {
     "Payments": "Paying for a held time before it is booked.",
     "Waitlist": "Waiting for a time to become free, and taking the one that is offered.",
     "Webhooks": "Endpoints of yours that are called when something happens, and what was sent to whom.",
+    "Pages": "For people: the booking page, the page behind the links in mails, the widget.",
     "Inbound": "Calls from services outside; each is signed by whoever makes it.",
     "Operation": "For whoever runs this server.",
 }
@@ -52,6 +53,8 @@ PATH_PARAMETERS: Mapping[str, dict[str, Any]] = {
     "calendar": {"description": "The id of one of its calendars.", "schema": {"type": "string"}},
     "hold": {"description": "The token that the hold was answered with.", "schema": {"type": "string"}},
     "token": {"description": "The secret in the address.", "schema": {"type": "string"}},
+    "version": {"description": "`v1`, or an exact version.", "schema": {"type": "string"}, "example": "v1"},
+    "file": {"description": "A file of the widget.", "schema": {"type": "string"}, "example": "bookable.js"},
     "manage_token": {"description": "The token that the booking was answered with.", "schema": {"type": "string"}},
 }
 

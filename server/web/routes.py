@@ -28,7 +28,11 @@ from server.web.feeds import feed_routes
 from server.web.inbound_calendars import receive_notice
 from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
+from server.web.pages.book import get_book, post_book
 from server.web.pages.docs import DOCS, get_docs
+from server.web.pages.embed import get_embed, get_embed_script
+from server.web.pages.html import get_favicon
+from server.web.pages.manage import get_manage, get_manage_link, post_manage
 from server.web.pages.problem_page import get_problem
 from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
@@ -47,8 +51,10 @@ from server.web.shapes.appointments import (
     RescheduleOrder,
 )
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery
+from server.web.shapes.book import BookQuery, EmbedQuery
 from server.web.shapes.calendars import NoticeQuery, SignInQuery
 from server.web.shapes.health import Readiness
+from server.web.widget import widget_routes
 
 BUSINESS = "/v1/businesses/{business}"
 
@@ -113,6 +119,25 @@ ROUTES: Sequence[Route] = (
     *calendar_routes(BUSINESS),
     *feed_management_routes(BUSINESS, PLACE),
     *feed_routes(),
+    *widget_routes(),
+    Route("GET", "/book/{business}", Who.PUBLIC, get_book,
+          "Pages", "The booking page", query=BookQuery, answers={200: None}, media_type="text/html"),
+    Route("POST", "/book/{business}", Who.PUBLIC, post_book,
+          "Pages", "Its form, for browsers without JavaScript", query=BookQuery, answers={303: None},
+          media_type="text/html"),
+    Route("GET", "/manage/{manage_token}", Who.TOKEN, get_manage_link,
+          "Pages", "The link in mails: goes on to a page whose address is no secret", answers={303: None},
+          media_type="text/html"),
+    Route("GET", "/manage/at/{id}", Who.PUBLIC, get_manage,
+          "Pages", "An appointment, for its customer", answers={200: None}, media_type="text/html"),
+    Route("POST", "/manage/at/{id}", Who.PUBLIC, post_manage,
+          "Pages", "Its form, for browsers without JavaScript", answers={303: None}, media_type="text/html"),
+    Route("GET", "/embed", Who.PUBLIC, get_embed,
+          "Pages", "How to put the widget on a site", query=EmbedQuery, answers={200: None}, media_type="text/html"),
+    Route("GET", "/favicon.ico", Who.PUBLIC, get_favicon,
+          "Pages", "The picture in a browser's tab", answers={200: None}, media_type="image/svg+xml"),
+    Route("GET", "/embed.js", Who.PUBLIC, get_embed_script,
+          "Pages", "The script of that page", answers={200: None}, media_type="text/javascript"),
     Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
           "Waitlist", "The page behind the link of an offer", answers={200: None}, media_type="text/html"),
     Route("POST", "/waitlist/{token}", Who.TOKEN, post_waitlist_page,

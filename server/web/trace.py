@@ -16,6 +16,7 @@ from multidict import istr
 from server.web.answers import SAFE
 from server.web.cors import allow_origin
 from server.web.keys import REQUEST_ID, TALLY
+from server.web.pages.error import error_page, wants_page
 from server.web.problems import problem
 from server.web.route import Handler
 
@@ -39,6 +40,8 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await handler(request)
     except Exception as error:  # noqa: BLE001  # the one place that answers for everything
         response = problem(error, request_id)
+        if wants_page(request):
+            response = error_page(response)
     if not response.prepared:
         headers = response.headers
         headers[X_REQUEST_ID] = request_id

@@ -20,7 +20,7 @@ from server.usecases.cancel import cancel
 from server.usecases.dispatch import dispatch
 from server.usecases.places import target_of_token
 from server.usecases.read_feed import Opened, View
-from server.web.feeds import accepts_gzip
+from server.web.compression import accepts_gzip
 from server.web.shapes.feeds import addresses
 from tests.integration.test_feeds import events_of, make, read
 from tests.world import World, no_key

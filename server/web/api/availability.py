@@ -11,6 +11,7 @@ from server.domain.zones import zone
 from server.redis.availability_cache import Answer
 from server.usecases.find_slots import SlotQuery, explain_start, find_slots
 from server.web.answers import SAFE, json_answer
+from server.web.compression import is_known, tag_of, takes_gzip
 from server.web.keys import CACHE, CORE, SETTINGS
 from server.web.route import query_of
 from server.web.shapes.availability import (
@@ -23,7 +24,12 @@ from server.web.shapes.availability import (
 )
 
 _HEADERS: "CIMultiDict[str]" = CIMultiDict(
-    {**SAFE, hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-cache"}
+    {
+        **SAFE,
+        hdrs.CONTENT_TYPE: "application/json",
+        hdrs.CACHE_CONTROL: "no-cache",
+        hdrs.VARY: f"{hdrs.ORIGIN}, {hdrs.ACCEPT_ENCODING}",
+    }
 )
 
 
@@ -47,10 +53,13 @@ def ready_availability(request: web.Request) -> web.Response | None:
 
 def _respond(request: web.Request, answer: Answer) -> web.Response:
     headers = _HEADERS.copy()
-    headers[hdrs.ETAG] = answer.etag
-    if answer.etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+    zipped = takes_gzip(request, len(answer.body))
+    headers[hdrs.ETAG] = tag_of(answer.etag, zipped=zipped)
+    if is_known(request, answer.etag):
         return web.Response(status=304, headers=headers)
-    return web.Response(body=answer.body, headers=headers)
+    if zipped:
+        headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return web.Response(body=answer.zipped if zipped else answer.body, headers=headers)
 
 
 async def explain_availability(request: web.Request) -> web.Response:

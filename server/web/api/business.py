@@ -4,6 +4,7 @@ Owns the profile of a business, for everybody, and its settings, for its own peo
 Leaves the availability that may come along to `find_slots` and the cache.
 """
 
+import gzip
 from hashlib import blake2b
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from server.web.access import Who
 from server.web.answers import SAFE
 from server.web.api.availability import slot_query
 from server.web.api.managed import changer, reader
+from server.web.compression import is_known, tag_of, takes_gzip
 from server.web.keys import CACHE, CORE, SETTINGS
 from server.web.route import Route, query_of
 from server.web.shapes.availability import MOST_DAYS, AvailabilityQuery, render_availability
@@ -29,19 +31,29 @@ from server.web.shapes.drafts import patch_of
 async def get_business(request: web.Request) -> web.Response:
     """What a widget needs to know, with the first free times if it asks for them: one round trip."""
     business = request.match_info["business"]
-    asked = query_of(request, ProfileQuery).availability()
     if not is_slug(business):
         raise NotFound(what="business")
     async with request.app[CORE].database.reading() as session:
         profile = await load_profile(session, business)
+    services = [service["slug"] for service in profile["services"]]
+    asked = query_of(request, ProfileQuery).availability(services)
     profile["policies"] = {"hold_s": request.app[SETTINGS].booking.hold_s, "most_days": MOST_DAYS}
     if asked is not None:
         profile["availability"] = orjson.Fragment(await _availability(request, business, asked))
     body = orjson.dumps(profile)
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {**SAFE, hdrs.ETAG: etag, hdrs.CACHE_CONTROL: "no-cache"}
-    if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+    zipped = takes_gzip(request, len(body))
+    headers = {
+        **SAFE,
+        hdrs.ETAG: tag_of(etag, zipped=zipped),
+        hdrs.CACHE_CONTROL: "no-cache",
+        hdrs.VARY: f"{hdrs.ORIGIN}, {hdrs.ACCEPT_ENCODING}",
+    }
+    if is_known(request, etag):
         return web.Response(status=304, headers=headers)
+    if zipped:
+        headers[hdrs.CONTENT_ENCODING] = "gzip"
+        body = gzip.compress(body, 4, mtime=0)
     return web.Response(body=body, content_type="application/json", headers=headers)
 
 

@@ -1,5 +1,5 @@
 """
-Owns rendering a page that needs no script: its template, its style sheet, and the policy that lets nothing else in.
+Owns rendering a page: its template, its style sheets, and the policy that lets nothing else in.
 
 Leaves what stands on the page to its neighbours.
 """
@@ -7,6 +7,7 @@ Leaves what stands on the page to its neighbours.
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 
@@ -35,23 +36,60 @@ _ENVIRONMENT.filters["with_code"] = _with_code
 
 
 def render_page(template: str, style: str, **values: object) -> str:
-    """The page that *template* makes of *values*, with the sheet *style* within."""
+    """The page that *template* makes of *values*, with the sheets named in *style* within."""
     return _ENVIRONMENT.get_template(template).render(**values, style=Markup(_sheet(style)))  # noqa: S704  # our own
 
 
-def page_answer(html: str, style: str, *, status: int = 200) -> web.Response:
-    """The page as an answer: no script, no frame, no form, no host but ours."""
-    policy = (
-        f"default-src 'none'; style-src '{_source_of(style)}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-    headers = {**SAFE, "Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+def page_answer(
+    html: str,
+    style: str,
+    *,
+    status: int = 200,
+    forms: bool = False,
+    widget: bool = False,
+    framed_by: Iterable[str] = (),
+    private: bool = False,
+) -> web.Response:
+    """
+    The page as an answer: nothing on it comes from, or goes to, any host but ours.
+
+    Args:
+        forms: It may send forms, to us.
+        widget: It runs the widget: our script, and what that asks us.
+        framed_by: Origins that may show it in a frame; none by default.
+        private: It is about one person: nobody keeps it.
+    """
+    framing = " ".join(sorted(framed_by)) or "'none'"
+    policy = [
+        "default-src 'none'",
+        f"style-src '{_source_of(style)}'",
+        "base-uri 'none'",
+        "form-action 'self'" if forms else "form-action 'none'",
+        f"frame-ancestors {framing}",
+        *(("script-src 'self'", "connect-src 'self'", "img-src 'self' https:") if widget else ()),
+    ]
+    headers = {**SAFE, "Content-Security-Policy": "; ".join(policy)}
+    headers["Cache-Control"] = "no-store" if private else "no-cache"
+    if framing != "'none'":
+        del headers["X-Frame-Options"]  # the older header knows no list
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)
+
+
+def static_answer(name: str, kind: str) -> web.Response:
+    """A file that pages ask for."""
+    body = (files("server") / "static" / name).read_bytes()
+    headers = {**SAFE, "Cache-Control": "public, max-age=3600"}
+    return web.Response(body=body, content_type=kind, charset="utf-8", headers=headers)
+
+
+async def get_favicon(_: web.Request) -> web.Response:
+    """The picture in a browser's tab; it is asked for without being named anywhere."""
+    return static_answer("favicon.svg", "image/svg+xml")
 
 
 @lru_cache(maxsize=16)
 def _sheet(style: str) -> str:
-    return (files("server") / "static" / style).read_text("utf-8")
+    return "".join((files("server") / "static" / name).read_text("utf-8") for name in style.split())
 
 
 @lru_cache(maxsize=16)

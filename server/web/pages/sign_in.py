@@ -14,7 +14,7 @@ from server.web.pages.html import page_answer, render_page
 from server.web.route import query_of
 from server.web.shapes.calendars import SignInQuery
 
-_STYLE = "mailbox.css"
+_STYLE = "tokens.css pages.css"
 
 
 async def get_sign_in(request: web.Request) -> web.Response:
@@ -28,10 +28,7 @@ async def get_sign_in(request: web.Request) -> web.Response:
     if not code:  # the person said no
         return _page("refused")
     service = connection.preset.capitalize()
-    answer = _page("ask", business=connection.business_name, service=service, state=state, code=code)
-    policy = answer.headers["Content-Security-Policy"]
-    answer.headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
-    return answer
+    return _page("ask", business=connection.business_name, service=service, state=state, code=code)
 
 
 async def post_sign_in(request: web.Request) -> web.Response:
@@ -52,7 +49,5 @@ async def post_sign_in(request: web.Request) -> web.Response:
 def _page(stage: str, *, status: int = 200, **values: str) -> web.Response:
     """A page for a person in a browser; its address holds a code, which is nobody else's to keep."""
     shown = {"business": "", "service": "", "state": "", "code": "", "why": "", **values}
-    answer = page_answer(render_page("sign_in.html", _STYLE, stage=stage, **shown), _STYLE, status=status)
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+    html = render_page("sign_in.html", _STYLE, stage=stage, **shown)
+    return page_answer(html, _STYLE, status=status, forms=stage == "ask", private=True)

@@ -14,7 +14,7 @@ from server.usecases.waitlist import Waiting, take_offer, view
 from server.web.keys import CORE, SETTINGS
 from server.web.pages.html import page_answer, render_page
 
-_STYLE = "mailbox.css"
+_STYLE = "tokens.css pages.css"
 
 
 async def get_waitlist_page(request: web.Request) -> web.Response:
@@ -48,7 +48,4 @@ def _page(waiting: Waiting, *, problem: str = "") -> web.Response:
         start=entry.offered_start.astimezone(where) if entry.offered_start else None,
         until=entry.offer_expires_at.astimezone(where) if entry.offer_expires_at else None,
     )
-    answer = page_answer(html, _STYLE)
-    policy = answer.headers["Content-Security-Policy"]
-    answer.headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
-    return answer
+    return page_answer(html, _STYLE, forms=True, private=True)

@@ -4,8 +4,9 @@ Owns the shapes of holds and appointments.
 Leaves what happens to them to the use-cases.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 from pydantic import Field, StringConstraints
 
@@ -112,6 +113,8 @@ class AppointmentAnswer(Shape):
     manage_token: Token
     manage_url: str
     ics_url: str
+    add_to_calendar: dict[str, str]
+    """Links that put it into a calendar, by the name of the calendar."""
 
     @classmethod
     def of(cls, booked: Booked, base_url: str) -> "AppointmentAnswer":
@@ -132,7 +135,26 @@ class AppointmentAnswer(Shape):
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
             ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
+            add_to_calendar=_calendar_links(a, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
         )
+
+
+def _calendar_links(appointment: Appointment, file: str) -> dict[str, str]:
+    title = f"{appointment.service_name}, {appointment.business_name}"
+    start, end = (f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}" for moment in (appointment.start, appointment.end))
+    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": appointment.location_name}
+    outlook = {
+        "subject": title,
+        "startdt": appointment.start.isoformat(),
+        "enddt": appointment.end.isoformat(),
+        "location": appointment.location_name,
+    }
+    return {
+        "Apple": "webcal://" + file.partition("://")[2],
+        "Google": f"https://calendar.google.com/calendar/render?{urlencode(google)}",
+        "Outlook": f"https://outlook.live.com/calendar/0/action/compose?{urlencode(outlook)}",
+        ".ics": file,
+    }
 
 
 class PolicyShape(Shape):

@@ -5,6 +5,7 @@ Leaves the fields of what it offers to `catalogue`, `services` and `people`.
 """
 
 import re
+from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv6Address
 from typing import Annotated, Any, Literal, Self
 
@@ -91,7 +92,11 @@ class BusinessItem(Stamped, BusinessDraft):
 
 
 class ProfileQuery(Shape):
-    """With `include=availability`, the answer of the availability endpoint comes along; else the rest is ignored."""
+    """
+    With `include=availability`, the answer of the availability endpoint comes along; else the rest is ignored.
+
+    Without a service that is about the only one there is; where there are several, nothing comes along.
+    """
 
     include: Literal["availability"] | None = None
     service: Slug | None = None
@@ -103,19 +108,21 @@ class ProfileQuery(Shape):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.include is not None and (self.service is None or self.first is None or self.last is None):
-            raise ValueError("include=availability needs service, from and to")
+        if self.include is not None and (self.first is None or self.last is None):
+            raise ValueError("include=availability needs from and to")
         try:
-            self.availability()
+            self.availability(["any"])
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         return self
 
-    def availability(self) -> AvailabilityQuery | None:
-        """What is asked about free time."""
-        if self.include is None:
+    def availability(self, services: Sequence[str]) -> AvailabilityQuery | None:
+        """What is asked about free time of a business that has *services*."""
+        meant = self.service or (services[0] if len(services) == 1 else None)
+        if self.include is None or meant is None:
             return None
-        return AvailabilityQuery.model_validate(self.model_dump(by_alias=True, exclude={"include"}))
+        asked = {**self.model_dump(by_alias=True, exclude={"include"}), "service": meant}
+        return AvailabilityQuery.model_validate(asked)
 
 
 class PublicLocation(Shape):
@@ -168,6 +175,13 @@ class Policies(Shape):
     """Most days in one question about availability."""
 
 
+class PublicTheme(Theme):
+    """How the widget and the hosted pages look."""
+
+    on_accent: Colour | None = None
+    """Black or white: what can be read on the accent."""
+
+
 class BusinessProfile(Shape):
     """What a widget needs to know."""
 
@@ -178,7 +192,7 @@ class BusinessProfile(Shape):
     phone: str
     website: str
     currency: str
-    theme: Theme
+    theme: PublicTheme
     locations: list[PublicLocation]
     services: list[PublicService]
     providers: list[PublicProvider]

@@ -1,0 +1,118 @@
+"""
+Owns the page on which a customer changes an appointment. The token in its link is exchanged for a short session, so
+that it stands in no history, no log and no referrer; opening a link changes nothing.
+
+Leaves moving and cancelling to the use-cases.
+"""
+
+import time
+
+from aiohttp import web
+
+from server.domain.errors import BookingError, NotFound, PolicyClosed, Unavailable
+from server.domain.lifecycle import CHANGEABLE
+from server.domain.zones import zone
+from server.usecases.cancel import Cancelled, cancel
+from server.usecases.once import Once
+from server.usecases.places import View, target_of_token, view
+from server.web.keys import CORE, SETTINGS
+from server.web.pages.amounts import money
+from server.web.pages.book import STYLE
+from server.web.pages.html import page_answer, render_page
+from server.web.pages.language import language_of
+from server.web.widget import build
+
+_COOKIE = "bookable_place"
+_SESSION_S = 1800
+
+
+async def get_manage_link(request: web.Request) -> web.Response:
+    """
+    Goes on to the page without the token. A session is bound to its appointment: two links are two sessions.
+
+    Raises:
+        NotFound: There is no such token.
+    """
+    token = request.match_info["manage_token"]
+    seen = await view(request.app[CORE], token)
+    where = f"/manage/at/{seen.place.appointment.uid}"
+    base_url = request.app[SETTINGS].http.base_url
+    answer = web.Response(status=303, headers={"Location": f"{base_url}{where}", "Cache-Control": "no-store"})
+    sealed = request.app[CORE].vault.seal(f"{int(time.time()) + _SESSION_S} {where} {token}".encode())
+    answer.set_cookie(
+        _COOKIE,
+        sealed.decode(),
+        path=where,
+        max_age=_SESSION_S,
+        httponly=True,
+        secure=base_url.startswith("https:"),
+        samesite="Lax",  # Strict would not arrive after a click in a mail
+    )
+    return answer
+
+
+async def get_manage(request: web.Request) -> web.Response:
+    """The appointment."""
+    token = _token(request)
+    if token is None:
+        return _over()
+    return _page(request, await view(request.app[CORE], token), token)
+
+
+async def post_manage(request: web.Request) -> web.Response:
+    """Cancels, for whoever has no JavaScript; moving is booking another and cancelling this one."""
+    token = _token(request)
+    if token is None:
+        return _over()
+    core = request.app[CORE]
+    form = await request.post()
+    problem = ""
+    try:
+        target = await target_of_token(core, token)
+        once: Once[Cancelled] = Once(None, 200, lambda _: b"")
+        await cancel(core, target, once, accepts_fee=form.get("accept_fee") == "yes")
+    except (NotFound, Unavailable):
+        raise
+    except PolicyClosed:
+        problem = "It is too late to cancel this online."
+    except BookingError as error:
+        problem = str(error)
+    if problem:
+        return _page(request, await view(core, token), token, problem=problem)
+    return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}{request.path}"})
+
+
+def _token(request: web.Request) -> str | None:
+    """The token behind this page's session; None where there is none, or it is over."""
+    plain = request.app[CORE].vault.unseal(request.cookies.get(_COOKIE, "").encode())
+    until, where, token = plain.decode().split(" ") if plain else ("0", "", "")
+    return token if int(until) > time.time() and where == request.path else None
+
+
+def _over() -> web.Response:
+    html = render_page("manage_over.html", STYLE, lang="en")
+    return page_answer(html, STYLE, status=403, private=True)
+
+
+def _page(request: web.Request, seen: View, token: str, *, problem: str = "") -> web.Response:
+    appointment, attendee = seen.place.appointment, seen.place.attendee
+    where = zone(appointment.timezone)
+    language = language_of(request)
+    html = render_page(
+        "manage.html",
+        STYLE,
+        seen=seen,
+        appointment=appointment,
+        alive=appointment.status in CHANGEABLE and attendee.cancelled_at is None,
+        start=appointment.start.astimezone(where),
+        zone_name=where.key.replace("_", " "),
+        fee=money(seen.late_fee_minor, appointment.currency) if seen.late_fee_minor else "",
+        problem=problem,
+        token=token,
+        page=f"/book/{appointment.business}",
+        lang=language.tag,
+        dir=language.direction,
+        script=f"/widget/{build().name}/bookable.js",
+        integrity=build().integrity,
+    )
+    return page_answer(html, STYLE, forms=True, widget=True, private=True)

@@ -1,0 +1,244 @@
+"""
+Proves the hosted pages: booking, managing and the embed guide, with JavaScript and without. Rows 113 and 118 of the
+matrix.
+
+Leaves the widget itself to its neighbours.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp.test_utils import TestClient
+
+from tests.browser.test_access import faults
+from tests.browser.visitor import PLAIN, Visitor, expect
+from tests.world import World
+
+MakeVisitor = Callable[..., Awaitable[Visitor]]
+Client = TestClient[Any, Any]
+
+
+async def test_the_booking_page_books(visitor: MakeVisitor) -> None:
+    robin = await visitor()
+    await robin.page.goto(f"{robin.server_url}/book/{robin.world.slug}")
+
+    await robin.book_first()
+
+    assert len(await robin.appointments()) == 1
+
+
+async def test_without_javascript_plain_links_and_forms_book_and_cancel(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("wash", duration_min=20)
+    robin = await visitor(java_script_enabled=False)
+    await robin.page.goto(f"{robin.server_url}/book/{shop.slug}")
+
+    await robin.page.get_by_role("link", name="cut").click()
+    await robin.page.get_by_role("link", name=re.compile(r"\d\d:\d\d")).first.click()
+    await robin.fill()
+    await robin.button("Book").click()
+
+    await expect(robin.heading("Your appointment")).to_be_visible()
+    assert "manage/at/" in robin.page.url
+    (booked,) = await robin.appointments()
+    assert booked[0] == "confirmed"
+    await robin.button("Cancel appointment").click()
+    await expect(robin.heading("Your appointment is cancelled")).to_be_visible()
+    assert (await robin.appointments())[0][0] == "cancelled"
+
+
+async def test_120_the_plain_form_sent_twice_books_once(client: Client, shop: World) -> None:
+    start = shop.at(10).isoformat()
+    form = {"name": "Robin", "email": "robin@example.com", "key": "k" * 24}
+    for _ in range(2):
+        answer = await client.post(
+            f"/book/{shop.slug}", params={"service": "cut", "start": start}, data=form, allow_redirects=False
+        )
+        assert answer.status == 303
+
+    rows = await shop.sql("SELECT 1 FROM appointments WHERE business_id = $1", shop.business_id)
+    assert len(rows) == 1
+
+
+async def test_the_plain_form_says_what_is_wrong_and_keeps_what_was_typed(client: Client, shop: World) -> None:
+    start = shop.at(10).isoformat()
+    form = {"name": "Robin", "email": "robin", "key": "k" * 24}
+
+    answer = await client.post(f"/book/{shop.slug}", params={"service": "cut", "start": start}, data=form)
+
+    body = await answer.text()
+    assert answer.status == 422
+    assert 'role="alert"' in body
+    assert 'value="Robin"' in body
+
+
+async def test_the_plain_form_says_that_a_time_is_taken(client: Client, shop: World) -> None:
+    await shop.book(shop.at(10))
+    form = {"name": "Robin", "email": "robin@example.com", "key": "k" * 24}
+
+    answer = await client.post(
+        f"/book/{shop.slug}", params={"service": "cut", "start": shop.at(10).isoformat()}, data=form
+    )
+
+    assert answer.status == 409
+    assert 'role="alert"' in await answer.text()
+
+
+async def test_75_opening_a_manage_link_changes_nothing_and_leaves_no_token_in_the_address(
+    visitor: MakeVisitor, shop: World
+) -> None:
+    booked = await shop.book(shop.at(10))
+    robin = await visitor()
+    before = await shop.sql("SELECT * FROM appointments WHERE business_id = $1", shop.business_id)
+
+    await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
+
+    await expect(robin.heading("Your appointment")).to_be_visible()
+    assert booked.manage_token not in robin.page.url
+    assert await shop.sql("SELECT * FROM appointments WHERE business_id = $1", shop.business_id) == before
+    assert booked.manage_token not in await robin.page.evaluate("document.referrer + document.cookie")
+
+
+async def test_an_appointment_is_moved_on_its_page(visitor: MakeVisitor, shop: World) -> None:
+    booked = await shop.book(shop.at(10))
+    robin = await visitor()
+    await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
+
+    await robin.button("Move").click()
+    await robin.times.last.click()
+    await robin.button("Move").click()
+
+    await expect(robin.heading("Your appointment is moved")).to_be_visible()
+    assert (await robin.appointments())[0][2] == 1
+
+
+async def test_two_links_are_two_sessions(visitor: MakeVisitor, shop: World) -> None:
+    one, two = await shop.book(shop.at(10)), await shop.book(shop.at(14))
+    robin = await visitor(java_script_enabled=False)
+    await robin.page.goto(f"{robin.server_url}/manage/{one.manage_token}")
+    first = robin.page.url
+    await robin.page.goto(f"{robin.server_url}/manage/{two.manage_token}")
+    await robin.page.goto(first)
+
+    await robin.button("Cancel appointment").click()
+
+    states = dict(await shop.sql("SELECT uid, status FROM appointments WHERE business_id = $1", shop.business_id))
+    assert states == {one.appointment.uid: "cancelled", two.appointment.uid: "confirmed"}
+
+
+async def test_99_a_session_is_over_without_its_cookie_and_for_another_appointment(client: Client, shop: World) -> None:
+    one, two = await shop.book(shop.at(10)), await shop.book(shop.at(14))
+    link = await client.get(f"/manage/{one.manage_token}", allow_redirects=False)
+    cookie = link.cookies["bookable_place"].value
+    client.session.cookie_jar.clear()
+    headers = {"Cookie": f"bookable_place={cookie}"}
+
+    assert (await client.get(f"/manage/at/{one.appointment.uid}", headers=headers)).status == 200
+    assert (await client.get(f"/manage/at/{one.appointment.uid}", headers={})).status == 403
+    assert (await client.post(f"/manage/at/{two.appointment.uid}", headers=headers)).status == 403
+    assert (await client.get(f"/manage/at/{one.appointment.uid}", headers={"Cookie": "bookable_place=x"})).status == 403
+    assert link.cookies["bookable_place"]["httponly"]
+    assert link.cookies["bookable_place"]["samesite"] == "Lax"
+
+
+async def test_113_only_listed_sites_may_frame_the_booking_page_and_nobody_the_rest(
+    client: Client, shop: World
+) -> None:
+    booked = await shop.book(shop.at(10))
+    (listed,) = (await shop.sql("SELECT allowed_origins FROM businesses WHERE id = $1", shop.business_id))[0][0]
+
+    book = await client.get(f"/book/{shop.slug}")
+    assert f"frame-ancestors {listed};" in book.headers["Content-Security-Policy"] + ";"
+    assert "X-Frame-Options" not in book.headers
+    pages = {
+        "/embed": 200,
+        "/docs": 200,
+        "/book/nobody": 404,
+        "/nowhere": 404,
+        "/manage/" + "x" * 32: 404,
+        f"/manage/at/{booked.appointment.uid}": 403,
+    }
+    for path, status in pages.items():
+        answer = await client.get(path, headers={"Accept": "text/html"})
+        assert answer.status == status, path
+        assert answer.content_type == "text/html", path
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], path
+        assert answer.headers["Referrer-Policy"] == "no-referrer", path
+        assert "unsafe" not in answer.headers["Content-Security-Policy"], path
+
+
+async def test_programs_get_problems_where_people_get_pages(client: Client) -> None:
+    answer = await client.get("/book/nobody", headers={"Accept": "application/json"})
+
+    assert answer.status == 404
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_private_pages_are_kept_by_nobody(client: Client, shop: World) -> None:
+    booked = await shop.book(shop.at(10))
+
+    link = await client.get(f"/manage/{booked.manage_token}", allow_redirects=False)
+    page = await client.get(f"/manage/at/{booked.appointment.uid}")
+
+    assert link.headers["Cache-Control"] == page.headers["Cache-Control"] == "no-store"
+
+
+async def test_118_no_token_leaves_by_referrer_on_the_whole_way(visitor: MakeVisitor, shop: World) -> None:
+    booked = await shop.book(shop.at(10))
+    robin = await visitor()
+    referrers: list[str] = []
+    robin.page.on("request", lambda request: referrers.append(request.headers.get("referer", "")))
+
+    await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
+    await expect(robin.button("Move")).to_be_visible()
+    await robin.button("Cancel appointment").click()
+    await expect(robin.heading("Cancel this appointment?")).to_be_visible()
+    await robin.button("Cancel appointment").click()
+    await expect(robin.heading("Your appointment is cancelled")).to_be_visible()
+
+    assert set(referrers) == {""}
+
+
+async def test_the_configurator_s_snippet_works_as_it_is_pasted(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("wash", duration_min=20)
+    owner = await visitor()
+    await owner.page.goto(f"{owner.server_url}/embed?business={shop.slug}")
+    await owner.page.get_by_label("Service").select_option("wash")
+    await owner.page.get_by_label("Colours").select_option("dark")
+    await expect(owner.page.locator("#preview [part~=slot]").first).to_be_visible()
+    snippet = await owner.page.locator("#snippet").inner_text()
+
+    robin = await visitor()
+    await robin.open(PLAIN.format(body=snippet))
+
+    await expect(robin.heading("Wash")).to_be_visible()
+    await robin.book_first()
+
+
+async def test_axe_finds_nothing_on_the_pages(visitor: MakeVisitor, shop: World) -> None:
+    booked = await shop.book(shop.at(10))
+    for path in (f"/book/{shop.slug}", "/embed", f"/manage/{booked.manage_token}", "/nowhere"):
+        for scheme in ("light", "dark"):
+            robin = await visitor(color_scheme=scheme)
+            robin.tolerated = ("404",)
+            await robin.page.goto(robin.server_url + path)
+            await robin.page.wait_for_load_state("networkidle")
+            assert await faults(robin) == [], path
+
+
+async def test_the_widget_s_file_is_kept_for_ever_under_its_exact_name_and_briefly_under_the_one_that_moves(
+    client: Client,
+) -> None:
+    latest = await client.get("/widget/v1/bookable.js", headers={"Origin": "https://any.example"})
+    page = await (await client.get("/embed")).text()
+    found = re.search(r"/widget/[0-9.]+-[0-9a-f]{8}/bookable.js", page)
+    assert found
+    exact = await client.get(found[0])
+
+    assert "max-age=300" in latest.headers["Cache-Control"]
+    assert "immutable" in exact.headers["Cache-Control"]
+    assert latest.headers["Access-Control-Allow-Origin"] == "*"
+    assert await latest.read() == await exact.read()
+    assert (await client.get("/widget/0.0.1-00000000/bookable.js")).status == 404
+    again = await client.get("/widget/v1/bookable.js", headers={"If-None-Match": latest.headers["ETag"]})
+    assert again.status == 304

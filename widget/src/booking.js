@@ -1,0 +1,192 @@
+/**
+ * Owns turning a time into an appointment: holding it, the form, sending it once however often it is sent.
+ *
+ * Leaves what comes after to `managing.js`.
+ */
+
+import { ask } from "./api.js";
+import { mistakes, named } from "./catalogue.js";
+import { ownZone } from "./formats.js";
+import { slotOf } from "./month.js";
+import { asked, change, fail, go, newKey, path } from "./state.js";
+import { load, take } from "./times.js";
+
+/**
+ * @typedef {import("./state.js").State} State
+ * @typedef {import("./api.js").Problem} Problem
+ * @typedef {import("./month.js").Slot} Slot
+ */
+
+/** What events tell the page: nothing about the person, and nothing that opens the appointment. */
+const TOLD = ["id", "status", "start", "end", "service", "provider", "location"];
+
+/** An answer takes a moment, too. */
+const MARGIN_MS = 2000;
+
+/**
+ * A time is chosen. It is held while the form is filled in; nobody waits for that.
+ *
+ * @param {State} s
+ * @param {Slot} slot
+ */
+export async function select(s, slot) {
+  const { start, end } = slot;
+  if (!s.emit("slot-selected", { ...asked(s), start, end })) return;
+  letGo(s);
+  go(s, s.place ? "move" : "details", { slot, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
+  if (s.place) return;
+  try {
+    const { hold } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start }, key: newKey() });
+    const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
+    if (s.slot === slot && s.step === "details") change(s, { hold, heldUntil });
+    else release(s, hold);
+  } catch (/** @type {any} */ error) {
+    if (s.slot === slot && error.status === 409) lost(s, error);
+    // Else it is booked without being held.
+  }
+}
+
+/**
+ * Counts the hold down, each second.
+ *
+ * @param {State} s
+ */
+export function tick(s) {
+  if (!s.heldUntil) return;
+  const seconds = Math.ceil((s.heldUntil - Date.now()) / 1000);
+  change(s, seconds > 0 ? {} : { hold: "", heldUntil: 0, holdOver: true });
+}
+
+/** @param {State} s */
+export function letGo(s) {
+  if (s.hold && !s.waits) release(s, s.hold);
+  Object.assign(s, { hold: "", heldUntil: 0 });
+}
+
+/**
+ * @param {State} s
+ * @param {string} hold
+ */
+const release = (s, hold) => ask(s, `/v1/holds/${hold}`, { method: "DELETE", leaving: true }).catch(() => {});
+
+/**
+ * The time was somebody else's by then: what was typed stays, and others are offered.
+ *
+ * @param {State} s
+ * @param {Problem} problem
+ */
+export function lost(s, problem) {
+  keep(s);
+  const instead = (problem.body.alternatives ?? []).map(slotOf);
+  change(s, { instead, problem, waits: false, hold: "", heldUntil: 0, key: newKey() });
+  s.focus("problem");
+  load(s, true);
+}
+
+/** @param {State} s */
+export const customer = ({ form: { answers, ...who }, zone, locale }) => ({
+  ...who,
+  phone: who.phone || undefined,
+  timezone: zone || ownZone(),
+  locale,
+});
+
+/**
+ * Whether the form can be sent; if not, it says what is wrong.
+ *
+ * @param {State} s
+ * @param {Partial<import("./catalogue.js").Service>} [needs] What the form asks, if not all that the service asks.
+ */
+export function isComplete(s, needs) {
+  const wrong = mistakes(s.form, { .../** @type {import("./catalogue.js").Service} */ (s.service), ...needs });
+  change(s, { wrong });
+  s.focus("wrong");
+  return !Object.keys(wrong).length;
+}
+
+/** @param {State} s */
+export async function submit(s) {
+  const { service, slot, hold } = s;
+  if (s.waits || !service || !slot || !isComplete(s)) return;
+  const order = { ...asked(s), start: slot.start, customer: customer(s), answers: s.form.answers, hold: hold || undefined };
+  await book(s, order, service.payment === "online" && service.price_minor > 0);
+}
+
+/**
+ * An order that is under way survives the page: after a reload it is sent again, with its own key.
+ *
+ * @param {State} s
+ * @param {any} order
+ * @param {boolean} pays
+ */
+async function book(s, order, pays) {
+  const { key } = s;
+  change(s, { waits: true, problem: undefined });
+  keep(s, JSON.stringify({ order, pays, key }));
+  try {
+    const result = await ask(s, path(s, pays ? "/payments" : "/appointments"), { body: order, key });
+    keep(s);
+    if (result.checkout_url) {
+      location.assign(result.checkout_url); // it still waits, so that the time stays held
+      return;
+    }
+    finish(s, result.status === "pending" ? "requested" : "booked", result, "booked");
+  } catch (/** @type {any} */ error) {
+    if (error.status) keep(s);
+    else s.sent = order; // nobody knows yet whether it happened
+    if (error.kind === "idempotency-key-reused" && s.sent) await book(s, s.sent, pays); // it did, as it was then
+    else refused(s, error);
+  }
+}
+
+/**
+ * @param {State} s
+ * @param {any} error
+ */
+export function refused(s, error) {
+  if (error.kind === "slot-unavailable") lost(s, error);
+  else fail(s, error);
+}
+
+/**
+ * @param {State} s
+ * @param {string} [pending] Nothing: it is over. Undefined asks.
+ */
+function keep({ wishes }, pending) {
+  const name = `bookable:${wishes.business}`;
+  try {
+    const before = sessionStorage.getItem(name);
+    sessionStorage.removeItem(name);
+    if (pending) sessionStorage.setItem(name, pending);
+    return before;
+  } catch {
+    return null; // without storage a reload begins anew
+  }
+}
+
+/**
+ * Goes on with the order that a reload interrupted; false if there is none.
+ *
+ * @param {State} s
+ */
+export async function resume(s) {
+  const { order, pays, key } = JSON.parse(keep(s) ?? "{}");
+  const service = order && named(s.profile.services, order.service);
+  if (!service) return false;
+  take(s, service);
+  Object.assign(s, { key, slot: slotOf(order), form: { phone: "", ...order.customer, answers: order.answers } });
+  go(s, "details");
+  await book(s, order, pays);
+  return true;
+}
+
+/**
+ * @param {State} s
+ * @param {import("./state.js").Outcome} outcome
+ * @param {any} result
+ * @param {string} event
+ */
+export function finish(s, outcome, result, event) {
+  go(s, "done", { outcome, result, hold: "", heldUntil: 0 });
+  s.emit(event, JSON.parse(JSON.stringify(result, TOLD)));
+}

@@ -1,0 +1,160 @@
+/**
+ * Owns the element: attributes in, events out, when it begins and ends, where it is drawn.
+ *
+ * Leaves the steps to `flow.js`, the parts to `views`.
+ */
+
+import { start } from "./flow.js";
+import { Formats, regional } from "./formats.js";
+import { h, patch } from "./patch.js";
+import { newState } from "./state.js";
+import styles from "./theme.css";
+import { alter } from "./times.js";
+import tokens from "../../server/static/tokens.css";
+import { button, problem } from "./views/frame.js";
+import { cancelling, done, moving, yours } from "./views/outcome.js";
+import { details, waitlist } from "./views/details.js";
+import { services } from "./views/services.js";
+import { time } from "./views/time.js";
+import { known, wordsOf } from "./words.js";
+
+const ATTRIBUTES = (
+  "business service provider location locale timezone theme layout prefill-name prefill-email prefill-phone " +
+  "manage-token no-waitlist src"
+).split(" ");
+
+const VIEWS = { services, time, details, move: moving, done, waitlist, yours, cancel: cancelling };
+
+/** Where this file came from: the server that it talks to, and the folder that has the other languages. */
+const HERE = import.meta.url;
+
+const SHEET = new CSSStyleSheet();
+SHEET.replaceSync(tokens + styles);
+
+export class BookableWidget extends HTMLElement {
+  static observedAttributes = ATTRIBUTES;
+
+  /** @type {import("./state.js").State | undefined} */
+  #state;
+  /** @type {IntersectionObserver | undefined} */
+  #observer;
+  /** @type {import("./views/frame.js").Scene | undefined} */
+  #scene;
+  #root = this.attachShadow({ mode: "open" });
+  #said = "";
+  #used = false;
+  #focus = "";
+
+  connectedCallback() {
+    if (this.#state) return; // only moved in the page
+    this.#root.adoptedStyleSheets = [SHEET];
+    patch(this.#root, [h("slot")]);
+    this.#observer = new IntersectionObserver(([seen]) => seen?.isIntersecting && this.#begin(), { rootMargin: "400px" });
+    this.#observer.observe(this);
+  }
+
+  disconnectedCallback() {
+    queueMicrotask(() => this.isConnected || this.#stop());
+  }
+
+  attributeChangedCallback() {
+    this.reset();
+  }
+
+  /** Shows the dialog of the layouts `popup` and `button`. */
+  async open() {
+    await this.#begin();
+    this.#dialog?.showModal();
+  }
+
+  close() {
+    this.#dialog?.close();
+  }
+
+  /** Asks again what is free. */
+  refresh() {
+    return this.#state && alter(this.#state, {});
+  }
+
+  /** Begins anew. */
+  reset() {
+    if (!this.#state) return;
+    this.#stop();
+    this.#begin();
+  }
+
+  get #dialog() {
+    return this.#root.querySelector("dialog");
+  }
+
+  #stop() {
+    this.#observer?.disconnect();
+    this.#state?.over.abort();
+    this.#state = undefined;
+  }
+
+  async #begin() {
+    if (this.#state) return;
+    this.#observer?.disconnect();
+    const wishes = Object.fromEntries(ATTRIBUTES.map((name) => [name, this.getAttribute(name)]));
+    const around = /** @type {HTMLElement | null} */ (this.closest("[lang]"));
+    const wanted = wishes.locale || around?.lang || navigator.language;
+    const language = known(wanted);
+    const locale = regional(wanted.startsWith(language) ? wanted : language, navigator.languages);
+    const s = (this.#state = newState(wishes.src || new URL(HERE).origin, wishes, locale, {
+      draw: () => this.#draw(),
+      emit: (event, detail) =>
+        this.dispatchEvent(new CustomEvent(`bookable:${event}`, { detail, bubbles: true, composed: true, cancelable: true })),
+      focus: (what) => {
+        this.#focus = what;
+        this.#draw();
+      },
+      tell: (tell) => {
+        if (!this.#scene) return;
+        this.#said = tell(this.#scene);
+        this.#draw();
+      },
+    }));
+    const started = start(s); // words are fetched meanwhile
+    const t = await wordsOf(language, HERE);
+    if (this.#state !== s) return;
+    this.#scene = { s, t, f: new Formats(locale), language };
+    this.#draw();
+    if (await started) s.emit("ready", { business: wishes.business });
+  }
+
+  #draw() {
+    const scene = this.#scene;
+    if (!scene || scene.s !== this.#state) return;
+    // What has the focus may be about to go; then nobody has it.
+    this.#used = this.matches(":focus-within") || (this.#used && document.activeElement === document.body);
+    const { s, t, language } = scene;
+    const { theme, layout: wanted } = s.wishes;
+    const layout = wanted !== "inline" && wanted;
+    const view = /** @type {Record<string, (scene: any) => any>} */ (VIEWS)[s.step];
+    const body = h(
+      "div.root",
+      { key: "root", lang: language, dir: language === "ar" ? "rtl" : "ltr" },
+      h("slot", { name: "heading" }),
+      layout && button("close", "✕", () => this.close(), { "aria-label": t("Close") }),
+      h("div.step", { key: s.step }, view ? view(scene) : [problem(scene), h("slot")]),
+      h("p.said", { key: "said", role: "status" }, this.#said),
+    );
+    patch(this.#root, [
+      layout === "button" ? button("submit", t("Book an appointment"), () => this.open()) : "",
+      layout ? h("dialog", { "aria-label": t("Book an appointment") }, body) : body,
+    ]);
+    const { accent, on_accent: ink, scheme, radius_px: radius } = s.profile?.theme ?? {};
+    const wishes = { "--brand": accent, "--on-brand": ink, "--round": radius && `${radius}px`, "color-scheme": theme ?? scheme };
+    for (const [name, value] of Object.entries(wishes)) this.style.setProperty(name, value === "auto" ? "" : (value ?? ""));
+    this.#land();
+  }
+
+  /** Puts the focus where the last step wanted it; never into a page that somebody is only reading. */
+  #land() {
+    const found = /** @type {HTMLElement | null} */ (this.#focus && this.#root.querySelector(`[data-focus=${this.#focus}]`));
+    if (!found) return;
+    this.#focus = "";
+    if (this.#used) found.focus();
+  }
+}

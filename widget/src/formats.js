@@ -1,0 +1,138 @@
+/**
+ * Owns how days, times, zones, lengths and prices read, all of it through Intl.
+ *
+ * Leaves words to `messages`, arithmetic to `dates.js`.
+ */
+
+/**
+ * The regional form of *language* that the visitor reads: a site's bare `en` must not make a British visitor's week
+ * begin on Sunday.
+ *
+ * @param {string} language
+ * @param {readonly string[]} preferred
+ */
+export function regional(language, preferred) {
+  const base = language.split("-")[0];
+  if (base !== language) return language;
+  return preferred.find((each) => each.split("-")[0] === base) ?? language;
+}
+
+/** The visitor's own zone. */
+export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** @param {string} zone */
+export const city = (zone) => (zone.split("/").pop() ?? zone).replaceAll("_", " ");
+
+/** @type {Intl.DateTimeFormatOptions} */
+const DAY = { weekday: "long", day: "numeric", month: "long" };
+/** @type {Intl.DateTimeFormatOptions} */
+const CLOCK = { hour: "numeric", minute: "2-digit" };
+
+export class Formats {
+  /**
+   * @param {string} locale
+   */
+  constructor(locale) {
+    this.locale = locale;
+    const region = /** @type {any} */ (new Intl.Locale(locale));
+    /** 1 is Monday. */
+    this.firstDay = (region.getWeekInfo?.() ?? region.weekInfo)?.firstDay ?? 1;
+    /** @type {Map<string, Intl.DateTimeFormat>} */
+    this.made = new Map();
+  }
+
+  /**
+   * @param {number} moment
+   * @param {Intl.DateTimeFormatOptions} options
+   */
+  date(moment, options) {
+    const key = JSON.stringify(options);
+    const made = this.made.get(key) ?? new Intl.DateTimeFormat(this.locale, options);
+    this.made.set(key, made);
+    return made.format(moment);
+  }
+
+  /**
+   * @param {string} day
+   * @param {Intl.DateTimeFormatOptions} [options]
+   */
+  day(day, options = DAY) {
+    return this.date(Date.parse(`${day}T12:00Z`), { ...options, timeZone: "UTC" });
+  }
+
+  /** @param {string} month */
+  month(month) {
+    return this.day(`${month}-01`, { month: "long", year: "numeric" });
+  }
+
+  /**
+   * @param {number} moment
+   * @param {string} zone
+   * @param {"short"} [timeZoneName]
+   */
+  time(moment, zone, timeZoneName) {
+    return this.date(moment, { ...CLOCK, timeZone: zone, timeZoneName });
+  }
+
+  /**
+   * Times that read alike, as on the night when clocks go back, get the name of their zone.
+   *
+   * @template {{ at: number }} T
+   * @param {T[]} slots
+   * @param {string} zone
+   */
+  times(slots, zone) {
+    const plain = slots.map(({ at }) => this.time(at, zone));
+    return new Map(
+      slots.map((slot, place) => {
+        const label = /** @type {string} */ (plain[place]);
+        return [slot, plain.indexOf(label) === plain.lastIndexOf(label) ? label : this.time(slot.at, zone, "short")];
+      }),
+    );
+  }
+
+  /**
+   * Minutes and seconds that are left.
+   *
+   * @param {number} ms
+   */
+  clock(ms) {
+    return this.date(Math.max(0, ms), { minute: "numeric", second: "2-digit", timeZone: "UTC" });
+  }
+
+  /**
+   * Day and time.
+   *
+   * @param {number} moment
+   * @param {string} zone
+   */
+  moment(moment, zone) {
+    return this.date(moment, { ...DAY, ...CLOCK, timeZone: zone });
+  }
+
+  /** @param {number} value */
+  number(value) {
+    return new Intl.NumberFormat(this.locale).format(value);
+  }
+
+  /** @param {number} minutes */
+  length(minutes) {
+    const hours = Math.floor(minutes / 60);
+    /** @type {[number, string][]} */
+    const parts = [[hours, "hour"], [minutes - hours * 60, "minute"]];
+    return parts
+      .filter(([count]) => count)
+      .map(([count, unit]) => new Intl.NumberFormat(this.locale, { style: "unit", unit, unitDisplay: "short" }).format(count))
+      .join(" ");
+  }
+
+  /**
+   * @param {number} minor In the currency's smallest unit.
+   * @param {string} currency
+   */
+  price(minor, currency) {
+    const style = /** @type {any} */ ({ style: "currency", currency, trailingZeroDisplay: "stripIfInteger" });
+    const format = new Intl.NumberFormat(this.locale, style);
+    return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  }
+}

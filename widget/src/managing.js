@@ -1,0 +1,69 @@
+/**
+ * Owns changing what there is: an appointment that is moved or cancelled, a place on the waitlist.
+ *
+ * Leaves choosing the new time to `times.js`.
+ */
+
+import { ask } from "./api.js";
+import { customer, finish, isComplete, refused } from "./booking.js";
+import { named } from "./catalogue.js";
+import { rangeOf } from "./month.js";
+import { asked, change, go, path, today } from "./state.js";
+
+/**
+ * @typedef {import("./state.js").State} State
+ */
+
+/**
+ * Shows the appointment that *token* opens.
+ *
+ * @param {State} s
+ * @param {string} token
+ */
+export async function openPlace(s, token) {
+  const place = await ask(s, `/v1/appointments/${token}`);
+  const [provider, location, service] = [place.provider.slug, place.location.slug, place.service.slug];
+  s.wishes.business = place.business.slug;
+  s.profile ??= await ask(s, path(s, ""));
+  go(s, "yours", { token, place, provider, location, service: named(s.profile.services, service) });
+}
+
+/**
+ * @param {State} s
+ * @param {string} where
+ * @param {any} body
+ * @param {import("./state.js").Outcome} outcome
+ * @param {string} event
+ */
+async function send(s, where, body, outcome, event) {
+  if (s.waits) return;
+  change(s, { waits: true, problem: undefined });
+  try {
+    const { place } = s;
+    const before = place && { ...place, service: place.service.slug, provider: s.provider, location: s.location };
+    finish(s, outcome, { ...before, ...(await ask(s, where, { body, key: s.key })) }, event);
+  } catch (error) {
+    refused(s, error);
+  }
+}
+
+/** @param {State} s */
+export const move = (s) =>
+  send(s, `/v1/appointments/${s.token}/reschedule`, { start: s.slot?.start, provider: s.provider }, "moved", "rescheduled");
+
+/** @param {State} s */
+export const cancel = (s) =>
+  send(s, `/v1/appointments/${s.token}/cancel`, { accept_fee: s.place.policy.late_fee_minor > 0 }, "cancelled", "cancelled");
+
+/**
+ * The days that are waited for: of the month that is looked at.
+ *
+ * @param {State} s
+ */
+export const waitRange = (s) => rangeOf(s.month, today(s));
+
+/** @param {State} s */
+export async function join(s) {
+  if (!isComplete(s, { questions: [], phone_required: false })) return;
+  await send(s, path(s, "/waitlist"), { ...asked(s), ...waitRange(s), customer: customer(s) }, "waiting", "waitlisted");
+}

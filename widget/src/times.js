@@ -1,0 +1,150 @@
+/**
+ * Owns looking for a time: what is asked for when, moving through months, and hearing what others take meanwhile.
+ *
+ * Leaves what a month knows to `month.js`.
+ */
+
+import { ask } from "./api.js";
+import { likelyLocation, locationsOf, providersOf } from "./catalogue.js";
+import { addMonths, dateIn } from "./dates.js";
+import { ownZone } from "./formats.js";
+import { FreeTimes, rangeOf } from "./month.js";
+import { asked, change, fail, go, path, query, today } from "./state.js";
+
+/**
+ * @typedef {import("./state.js").State} State
+ */
+
+const POLL_MS = 45_000;
+
+/**
+ * *service*, by whom and where it can be had.
+ *
+ * @param {State} s
+ * @param {import("./catalogue.js").Service} service
+ */
+export function take(s, service) {
+  if (!providersOf(s.profile, service).some(({ slug }) => slug === s.provider)) s.provider = "";
+  const where = likelyLocation(locationsOf(s.profile, service, s.provider), s.location, ownZone());
+  s.service = service;
+  s.location = where?.slug ?? "";
+  // Who comes to a place needs its time; who sits before a screen, their own.
+  if (where?.online) s.zone ||= ownZone();
+}
+
+/**
+ * The step, with the first month that has anything.
+ *
+ * @param {State} s
+ * @param {any} [answer] About this month, if it came already.
+ */
+export async function enter(s, answer) {
+  s.free = new FreeTimes();
+  const month = today(s).slice(0, 7);
+  if (answer) s.free.learn(answer, month);
+  go(s, "time", { month, day: "" });
+  if (!answer) await load(s);
+  await arrive(s);
+  listen(s);
+}
+
+/** @param {State} s */
+async function arrive(s) {
+  const next = s.free.nexts.get(s.month);
+  if (next && !s.free.freeIn(s.month)[0]) await show(s, dateIn(s.free.zone, next).slice(0, 7));
+  change(s, { day: s.free.freeIn(s.month)[0] ?? "" });
+}
+
+/**
+ * Another provider, location or zone: the time that was looked at stays, if it is still there.
+ *
+ * @param {State} s
+ * @param {Partial<State>} changes
+ */
+export async function alter(s, changes) {
+  const looked = s.free.of(s.day)[0]?.at;
+  Object.assign(s, changes, { zonesOpen: false });
+  if (s.service) take(s, s.service);
+  s.free = new FreeTimes();
+  change(s, {});
+  await load(s);
+  const day = s.free.dayOf(looked);
+  if (day) change(s, { day, month: day.slice(0, 7) });
+  else await arrive(s);
+  listen(s);
+}
+
+/**
+ * @param {State} s
+ * @param {string} month
+ */
+export async function show(s, month) {
+  change(s, { month });
+  if (!s.free.nexts.has(month)) await load(s);
+  s.tell(({ t, f }) => t("{month}: days with free times: {count}", { month: f.month(month), count: s.free.freeIn(month).length }));
+}
+
+/**
+ * Where the keyboard goes, not into the past; a month is fetched when it gets there.
+ *
+ * @param {State} s
+ * @param {string} day
+ * @param {string} [focus]
+ */
+export async function reach(s, day, focus = "day") {
+  const now = today(s);
+  change(s, { day: day < now ? now : day });
+  const month = s.day.slice(0, 7);
+  const shown = month !== s.month && show(s, month);
+  s.focus(focus);
+  await shown;
+}
+
+/**
+ * @param {State} s
+ * @param {number} months
+ */
+export async function turn(s, months) {
+  await reach(s, addMonths(`${s.month}-01`, months), "");
+  change(s, { day: s.free.freeIn(s.month)[0] ?? "" });
+}
+
+/**
+ * @param {State} s
+ * @param {boolean} [quietly] Nobody asked: what cannot be had now can be had later.
+ */
+export async function load(s, quietly) {
+  const { month, free } = s;
+  if (!quietly) change(s, { waits: true });
+  try {
+    const answer = await ask(s, path(s, `/availability${query({ ...asked(s), ...rangeOf(month, today(s)), tz: s.zone || undefined })}`));
+    if (free !== s.free) return; // meanwhile something else was asked for
+    free.learn(answer, month);
+    change(s, quietly ? {} : { waits: false, problem: undefined });
+  } catch (error) {
+    if (free === s.free && !quietly) fail(s, error);
+  }
+}
+
+/**
+ * Looks again whenever others may have taken something: as the server says where it can say so, else by asking now and
+ * then. Only while it is looked at: a stream per hidden tab would use up a browser's connections.
+ *
+ * @param {State} s
+ */
+export function watch(s) {
+  const { signal } = s.over;
+  const look = () => !document.hidden && s.step === "time" && load(s, true);
+  const poll = setInterval(() => s.stream || look(), POLL_MS * (0.8 + Math.random() * 0.4));
+  document.addEventListener("visibilitychange", () => (look(), listen(s)), { signal });
+  signal.onabort = () => (clearInterval(poll), s.stream?.close());
+}
+
+/** @param {State} s */
+function listen(s) {
+  s.stream?.close();
+  s.stream = undefined;
+  if (!s.free.stream || document.hidden || s.over.signal.aborted) return;
+  s.stream = new EventSource(s.free.stream);
+  s.stream.onmessage = () => setTimeout(() => s.step === "time" && load(s, true), Math.random() * 500);
+}

@@ -1,0 +1,109 @@
+/** Owns the form: who books, what the service asks, and on which terms. Also joining the waitlist. */
+
+import { select, submit } from "../booking.js";
+import { back } from "../flow.js";
+import { join, waitRange } from "../managing.js";
+import { h } from "../patch.js";
+import { customerZone } from "../state.js";
+import { button, facts, field, form, problem, sender, title } from "./frame.js";
+
+/** @typedef {import("./frame.js").Scene} Scene */
+
+/** @param {Scene} scene */
+export function details(scene) {
+  const { s, t, f } = scene;
+  const { profile, service } = s;
+  if (!service) return [];
+  const { approval, payment, price_minor: price, currency, questions, phone_required: phone } = service;
+  const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency) }) : t(approval === "manual" ? "Send request" : "Book");
+  return [
+    title(t("Your details")),
+    chosen(scene),
+    problem(scene, () => submit(s)),
+    form(
+      () => submit(s),
+      who(scene, phone),
+      questions.map(({ key, label: text, kind, required, options }) =>
+        field(scene, `q-${key}`, text, s.form.answers[key], (value) => (s.form.answers[key] = value || undefined), {
+          required,
+          tag: kind === "long_text" ? "textarea" : undefined,
+          options: options.length ? [["", "–"], ...options.map((each) => [each])] : undefined,
+        }),
+      ),
+      terms(scene, service),
+      approval === "manual" && h("p.note", t("{business} confirms each request by mail.", { business: profile.name })),
+      actions(scene, label),
+    ),
+  ];
+}
+
+/**
+ * @param {Scene} scene
+ * @param {string} label
+ */
+const actions = (scene, label) => h("p.row actions", { key: "send" }, sender(scene, label), button("quiet", scene.t("Back"), () => back(scene.s)));
+
+/**
+ * The time that was chosen, how long it is held, and what there is if it was taken.
+ *
+ * @param {Scene} scene
+ */
+export function chosen(scene) {
+  const { s, t, f } = scene;
+  const { slot, heldUntil, holdOver, instead, provider, location, free } = s;
+  if (!slot) return null;
+  const zone = free.zone || customerZone(s);
+  return [
+    facts(
+      scene,
+      { ...slot, provider, location },
+      heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
+      holdOver && h("p.hold", { role: "status" }, t("It is not held any more, and may still be free.")),
+    ),
+    instead?.length &&
+      h(
+        "div.empty",
+        { key: "instead" },
+        h("p", t("These are free:")),
+        h("ul.instead", instead.map((each) => h("li", { key: each.at }, button("slot", f.moment(each.at, zone), () => select(s, each))))),
+      ),
+  ];
+}
+
+/**
+ * @param {Scene} scene
+ * @param {boolean} [phone]
+ */
+function who(scene, phone) {
+  const { s, t } = scene;
+  /** @type {["name" | "email" | "phone", string, string, string][]} */
+  const fields = [["name", "Name", "text", "name"], ["email", "Email", "email", "email"], ["phone", "Phone", "tel", "tel"]];
+  return fields.map(
+    ([name, label, type, autocomplete]) =>
+      (name !== "phone" || phone) &&
+      field(scene, name, t(label), s.form[name], (value) => (s.form[name] = value), { required: true, type, autocomplete }),
+  );
+}
+
+/**
+ * @param {Scene} scene
+ * @param {import("../catalogue.js").Service} service
+ */
+function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency }) {
+  if (!minutes || !s.slot) return null;
+  const time = f.moment(s.slot.at - minutes * 60_000, s.free.zone || customerZone(s));
+  return h("p.note", { key: "terms" }, `${t("Free of charge to cancel until {time}.", { time })} ${fee ? t("Later it costs {fee}.", { fee: f.price(fee, currency) }) : t("Later only by phone.")}`);
+}
+
+/** @param {Scene} scene */
+export function waitlist(scene) {
+  const { s, t, f } = scene;
+  const { from, to } = waitRange(s);
+  const send = () => join(s);
+  return [
+    title(t("Join the waitlist")),
+    h("p.note", t("As soon as a time between {from} and {to} becomes free, you get a mail and can take it.", { from: f.day(from), to: f.day(to) })),
+    problem(scene, send),
+    form(send, who(scene), actions(scene, t("Join"))),
+  ];
+}

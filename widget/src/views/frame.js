@@ -1,0 +1,156 @@
+/** Owns what several steps share: a title, a button, a field, a time, and what went wrong. */
+
+import { named } from "../catalogue.js";
+import { h } from "../patch.js";
+import { customerZone } from "../state.js";
+
+/**
+ * What a view is given: what is known, words in a language, and formats.
+ *
+ * @typedef {{ s: import("../state.js").State, f: import("../formats.js").Formats, language: string,
+ *   t: import("../words.js").Say }} Scene
+ */
+
+/**
+ * @param {string} part
+ * @param {string} label
+ * @param {(event: any) => void} onclick
+ * @param {Record<string, any>} [more]
+ */
+export const button = (part, label, onclick, more) => h(`button.${part}`, { type: "button", onclick, ...more }, label);
+
+/**
+ * A button that sends, and cannot be pressed twice; it stays in focus meanwhile.
+ *
+ * @param {Scene} scene
+ * @param {string} label
+ * @param {(event: any) => void} [onclick] None: it sends its form.
+ */
+export const sender = ({ s, t }, label, onclick) =>
+  h("button.submit", { onclick, "aria-disabled": s.waits ? "true" : null }, s.waits ? t("One moment…") : label);
+
+/** @param {string | undefined} text */
+export const title = (text) => h("h2.title", { tabindex: -1, "data-focus": "title" }, text);
+
+/**
+ * @param {string} href
+ * @param {string} text
+ */
+export const link = (href, text) => h("a.link", { href, target: "_blank" }, text);
+
+/**
+ * A form of fields and one button.
+ *
+ * @param {() => void} send
+ * @param {...any} children
+ */
+export const form = (send, ...children) =>
+  h(
+    "form.form",
+    {
+      key: "form",
+      novalidate: "",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        send();
+      },
+    },
+    children,
+  );
+
+/**
+ * A field, with what is wrong with it.
+ *
+ * @param {Scene} scene
+ * @param {string} name
+ * @param {string} label
+ * @param {string | undefined} value
+ * @param {(value: string) => void} set
+ * @param {{ required?: boolean, options?: string[][], tag?: string } & Record<string, any>} [how] *options* are values
+ *   with their texts.
+ */
+export function field({ s, t }, name, label, value = "", set, { required, options, tag = options ? "select" : "input", ...more } = {}) {
+  const wrong = s.wrong[name];
+  const id = wrong && `${name}-wrong`;
+  return h(
+    "p.field",
+    { key: name },
+    h("label", { for: name }, label, !required && h("small", ` (${t("optional")})`)),
+    h(
+      `${tag}.input`,
+      {
+        id: name,
+        name,
+        value,
+        oninput: (/** @type {any} */ { target }) => set(target.value),
+        "aria-required": required,
+        "aria-invalid": id && "true",
+        "aria-describedby": id,
+        "data-focus": id && "wrong",
+        ...more,
+      },
+      options?.map(([key, text = key]) => h("option", { key, value: key }, text)),
+    ),
+    id && h("span.mistake", { id }, t(/** @type {string} */ (wrong))),
+  );
+}
+
+const TAKEN = "Somebody else has just taken this time.";
+const LATE = "It is too late to change this online.";
+/** @type {Record<string, string>} */
+const PROBLEMS = {
+  "slot-unavailable": TAKEN,
+  "slot-not-offered": TAKEN,
+  "policy-window-closed": LATE,
+  "customer-limit-reached": "You have as many appointments of this kind as one customer may have.",
+};
+
+/**
+ * What went wrong, and what to do about it.
+ *
+ * @param {Scene} scene
+ * @param {(() => void) | undefined} [again]
+ */
+export function problem({ s, t }, again) {
+  const { problem: what, profile, offline, wrong, base, wishes } = s;
+  if (offline) return h("p.problem", { role: "alert" }, t("You are offline. What you typed is kept, and is sent once you are back."));
+  if (!what || Object.keys(wrong).length) return null;
+  const known = PROBLEMS[what.kind];
+  return h(
+    "div.problem",
+    { key: "problem", role: "alert", tabindex: -1, "data-focus": "problem" },
+    h("p", t(known ?? "This did not work. What you typed is kept.")),
+    !known && h("p.row links", again && button("link", t("Try again"), again), link(`${base}/book/${wishes.business}`, t("Open the booking page")), call(profile?.phone, t)),
+  );
+}
+
+/**
+ * @param {string | undefined} phone
+ * @param {Scene["t"]} t
+ */
+export const call = (phone, t) => phone && link(`tel:${phone}`, t("Call {phone}", { phone }));
+
+/**
+ * What, with whom, where and when: in the place's zone, and in the customer's own where that differs.
+ *
+ * @param {Scene} scene
+ * @param {{ start: string, provider?: string, location?: string, timezone?: string }} chosen
+ * @param {...any} more
+ */
+export function facts({ s, t, f }, { start, provider, location, timezone }, ...more) {
+  const { profile, service, free } = s;
+  const at = Date.parse(start);
+  const own = customerZone(s);
+  const zone = timezone || free.zone || own;
+  const where = named(profile.locations, location);
+  const time = f.moment(at, own);
+  return h(
+    "div.chosen",
+    { key: "chosen" },
+    h("p", [service?.name, named(profile.providers, provider)?.name, where?.name].filter(Boolean).join(" · ")),
+    h("p.when", h("strong", f.moment(at, zone))),
+    time !== f.moment(at, zone) && h("p.note", t("{time} in your time zone ({zone})", { time, zone: own.replaceAll("_", " ") })),
+    where?.address && h("p.note", where.address),
+    more,
+  );
+}

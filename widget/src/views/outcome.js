@@ -1,0 +1,99 @@
+/** Owns what comes after: what was done, and an appointment that is there: moving it, cancelling it. */
+
+import { again, back } from "../flow.js";
+import { cancel, move, openPlace } from "../managing.js";
+import { h } from "../patch.js";
+import { fail, go, newKey } from "../state.js";
+import { enter } from "../times.js";
+import { chosen } from "./details.js";
+import { button, call, facts, link, problem, sender, title } from "./frame.js";
+
+/** @typedef {import("./frame.js").Scene} Scene */
+
+const OUTCOMES = {
+  booked: "You are booked",
+  requested: "Your request is sent",
+  moved: "Your appointment is moved",
+  cancelled: "Your appointment is cancelled",
+  waiting: "You are on the waitlist",
+};
+
+/** @param {Scene} scene */
+export function done(scene) {
+  const { s, t } = scene;
+  const { outcome, result, profile, form, wishes } = s;
+  const email = form.email || result.customer?.email;
+  return [
+    outcome !== "cancelled" && h("div.mark", { "aria-hidden": "true" }, "✓"),
+    title(t(OUTCOMES[outcome])),
+    h("slot", { name: "confirmation" }),
+    result.start && facts(scene, result),
+    outcome !== "cancelled" &&
+      outcome !== "waiting" &&
+      h("p.note", t(outcome === "requested" ? "{business} answers by mail to {email}." : "An invitation is on its way to {email}.", { business: profile.name, email })),
+    outcome === "booked" &&
+      h(
+        "p.row links",
+        { key: "calendars" },
+        h("span", t("Add to your calendar")),
+        Object.entries(result.add_to_calendar).map(([name, href]) => link(href, name)),
+      ),
+    h(
+      "p.row actions",
+      { key: "actions" },
+      result.manage_token && button("quiet", t("Change or cancel"), () => openPlace(s, result.manage_token).catch((error) => fail(s, error))),
+      !wishes["manage-token"] && button("quiet", t("Book another"), () => again(s)),
+    ),
+  ];
+}
+
+/** @param {Scene} scene */
+export function yours(scene) {
+  const { s, t } = scene;
+  const { place, profile } = s;
+  const { can_cancel: cancels, can_reschedule: moves } = place.policy;
+  const alive = /confirmed|pending/.test(place.status);
+  return [
+    title(t(place.status === "cancelled" ? OUTCOMES.cancelled : "Your appointment")),
+    managed(scene),
+    problem(scene),
+    alive && !cancels && !moves && h("p", t("It is too late to change this online."), " ", call(profile.phone, t)),
+    h(
+      "p.row actions",
+      { key: "actions" },
+      moves && button("submit", t("Move"), () => enter(s)),
+      cancels && button("quiet", t("Cancel appointment"), () => go(s, "cancel", { key: newKey() })),
+    ),
+  ];
+}
+
+/** @param {Scene} scene */
+function managed(scene) {
+  const { t, f, s } = scene;
+  const { late_fee_minor: fee, currency } = s.place.policy;
+  const { start, timezone, status } = s.place;
+  const costs = fee > 0 && status !== "cancelled" && h("p.note", t("Cancelling now costs {fee}.", { fee: f.price(fee, currency) }));
+  return facts(scene, { start, timezone, provider: s.place.provider.slug, location: s.location }, costs);
+}
+
+/** @param {Scene} scene */
+export const moving = (scene) =>
+  sure(scene, "Choose a new time", chosen(scene), sender(scene, scene.t("Move"), () => move(scene.s)), "Back");
+
+/** @param {Scene} scene */
+export const cancelling = (scene) =>
+  sure(scene, "Cancel this appointment?", managed(scene), sender(scene, scene.t("Cancel appointment"), () => cancel(scene.s)), "Keep it");
+
+/**
+ * @param {Scene} scene
+ * @param {string} question
+ * @param {any} what
+ * @param {any} yes
+ * @param {string} no
+ */
+const sure = (scene, question, what, yes, no) => [
+  title(scene.t(question)),
+  what,
+  problem(scene),
+  h("p.row actions", { key: "actions" }, yes, button("quiet", scene.t(no), () => back(scene.s))),
+];

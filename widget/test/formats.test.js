@@ -1,0 +1,60 @@
+/** Proves how days, times, lengths and prices read. Intl's spaces are any spaces. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Formats, city, regional } from "../src/formats.js";
+
+/** @param {string} text */
+const plain = (text) => text.replace(/\s/g, " ");
+
+test("a bare language gets the region that the visitor reads", () => {
+  assert.equal(regional("en", ["en-GB", "en"]), "en-GB");
+  assert.equal(regional("de", ["en-GB", "de-AT"]), "de-AT");
+  assert.equal(regional("fr", ["en-GB"]), "fr");
+  assert.equal(regional("en-US", ["en-GB"]), "en-US");
+});
+
+test("weeks begin on the day of the region", () => {
+  assert.deepEqual(["en-US", "en-GB", "de", "ar-EG"].map((locale) => new Formats(locale).firstDay), [7, 1, 1, 6]);
+});
+
+test("clocks are those of the region", () => {
+  const moment = Date.parse("2026-11-21T14:30:00Z");
+  assert.equal(plain(new Formats("en-US").time(moment, "UTC")), "2:30 PM");
+  assert.equal(plain(new Formats("de").time(moment, "UTC")), "14:30");
+});
+
+test("on the night when clocks go back, times that read alike get the name of their zone", () => {
+  const first = Date.parse("2027-10-31T00:00:00Z");
+  const slots = [0, 1, 2, 3, 4, 5].map((half) => ({ at: first + half * 1_800_000 }));
+
+  const labels = [...new Formats("en-GB").times(slots, "Europe/Berlin").values()].map(plain);
+
+  assert.equal(new Set(labels).size, 6);
+  assert.deepEqual(labels.map((label) => label.split(" ")[0]), ["02:00", "02:30", "02:00", "02:30", "3:00", "3:30"]);
+  assert.ok(labels.slice(0, 4).every((label) => label.includes(" ")) && !labels[4].includes(" "));
+});
+
+test("lengths are in hours and minutes", () => {
+  const format = new Formats("en-GB");
+  assert.deepEqual([20, 60, 150].map((minutes) => plain(format.length(minutes))), ["20 mins", "1 hr", "2 hrs 30 mins"]);
+});
+
+test("prices have the digits of their currency, and none where they are zero", () => {
+  const format = new Formats("en-GB");
+  assert.deepEqual(
+    [[4800, "EUR"], [4850, "EUR"], [1500, "JPY"], [1500, "KWD"]].map(([minor, currency]) => plain(format.price(minor, currency))),
+    ["€48", "€48.50", "JP¥1,500", "KWD 1.500"],
+  );
+});
+
+test("what is left of a hold counts in minutes and seconds", () => {
+  const format = new Formats("en-GB");
+  assert.deepEqual([299_000, 61_000, 5_000, -3].map((ms) => format.clock(ms)), ["04:59", "01:01", "00:05", "00:00"]);
+});
+
+test("a zone is called by its city", () => {
+  assert.equal(city("America/Argentina/Buenos_Aires"), "Buenos Aires");
+  assert.equal(city("UTC"), "UTC");
+});
