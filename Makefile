@@ -46,7 +46,7 @@ lint: .venv/browser    ## ruff, mypy --strict, import rules; the widget's types,
 widget: .venv/browser  ## build the widget's served files from widget/src
 	cd widget && npm run --silent build
 
-bench: .venv/ready     ## measure, with references in the same run; writes docs/performance.md
+bench: .venv/browser   ## measure, with references in the same run; writes docs/performance.md
 	$(BIN)/python -m bench.run
 
 chaos: .venv/ready     ## reminders while Redis and workers are killed; writes docs/reliability.md

@@ -14,6 +14,8 @@ import orjson
 from aiohttp import hdrs, web
 
 from server.redis.listeners import Change
+from server.web.answers import SAFE
+from server.web.cors import allow_origin
 from server.web.keys import LISTENERS, STREAMS
 from server.web.route import query_of
 from server.web.shapes.availability import AvailabilityQuery
@@ -34,6 +36,7 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
         return web.Response(status=204)  # EventSource stops at a 204; the client polls instead
     response = web.StreamResponse(
         headers={
+            **SAFE,
             hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
             hdrs.CACHE_CONTROL: "no-store",
             "X-Accel-Buffering": "no",
@@ -43,6 +46,7 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
     open_streams.all[task] = business
     try:
         with request.app[LISTENERS].waiting(business) as changes:
+            await allow_origin(request, response)  # whoever surrounds requests comes too late for a stream
             await response.prepare(request)
             # After a restart of the server not everybody comes back in the same second.
             await response.write(f"retry: {random.randint(2_000, 6_000)}\n\n".encode())  # noqa: S311

@@ -294,5 +294,5 @@ async def test_L112_only_a_listed_origin_is_let_in(client: Client, world: World,
 
     expected = origin if granted else None
     assert [r.headers.get("Access-Control-Allow-Origin") for r in (read, asked)] == [expected] * 2
-    assert [r.headers["Vary"] for r in (read, asked)] == ["Origin"] * 2
+    assert all("Origin" in r.headers["Vary"] for r in (read, asked))
     assert "Access-Control-Allow-Credentials" not in read.headers

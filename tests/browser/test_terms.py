@@ -1,0 +1,148 @@
+"""
+Proves that the widget says what a booking means before it is one: price, places, approval, until when it costs nothing;
+and what it offers where nothing is free.
+
+Leaves the way through to `test_booking_flow`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from server.app import build_app
+from server.settings import Settings
+from tests.browser.conftest import serving
+from tests.browser.visitor import Visitor, expect
+from tests.processes import free_port
+from tests.world import World
+
+MakeVisitor = Callable[..., Awaitable[Visitor]]
+
+
+async def test_price_length_and_terms_are_said_before_it_is_booked(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("colour", duration_min=90, price_minor=4850, change_window_min=2880, cancel_fee_minor=1500)
+    robin = await visitor()
+    await robin.open(service="colour")
+
+    await expect(robin.page.get_by_text("1 hr 30 mins · €48.50")).to_be_visible()
+    await robin.times.last.click()
+    await expect(robin.page.get_by_text("Free of charge to cancel until")).to_contain_text("Later it costs €15.")
+
+
+async def test_a_request_is_called_a_request(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("bridal", duration_min=60, approval="manual")
+    robin = await visitor()
+    await robin.listening()
+    await robin.open(service="bridal")
+    await robin.times.first.click()
+    await expect(robin.page.get_by_text("confirms each request by mail")).to_be_visible()
+    await robin.fill()
+
+    await robin.button("Send request").click()
+
+    await expect(robin.heading("Your request is sent")).to_be_visible()
+    assert (await robin.appointments())[0][0] == "pending"
+    assert dict((await robin.told())[-1:])["booked"]["status"] == "pending"
+
+
+async def test_a_class_says_how_many_places_are_left(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("yoga", duration_min=60, capacity=3)
+    await shop.book(shop.at(10, days=7), service="yoga")
+    robin = await visitor()
+    await robin.open(service="yoga")
+
+    await expect(robin.page.get_by_text("Places left: 3").first).to_be_visible()
+
+
+async def test_questions_of_the_service_are_asked_and_answered(visitor: MakeVisitor, shop: World) -> None:
+    questions = [
+        {"key": "people", "label": "How many people?", "kind": "text", "required": True, "options": []},
+        {"key": "where", "label": "Where?", "kind": "choice", "required": True, "options": ["studio", "at yours"]},
+        {"key": "note", "label": "Anything else?", "kind": "long_text", "required": False, "options": []},
+    ]
+    await shop.service("styling", duration_min=60, phone_required=True, questions=questions)
+    robin = await visitor()
+    await robin.open(service="styling")
+    await robin.times.first.click()
+    await robin.fill()
+    await robin.page.get_by_label("Phone").fill("+49 30 901820")
+    await robin.button("Book").click()
+    await expect(robin.page.get_by_label("How many people?")).to_be_focused()
+
+    await robin.page.get_by_label("How many people?").fill("four")
+    await robin.page.get_by_label("Where?").select_option("at yours")
+    await robin.button("Book").click()
+
+    await expect(robin.heading("You are booked")).to_be_visible()
+    rows = await shop.sql("SELECT phone, answers FROM attendees WHERE business_id = $1", shop.business_id)
+    assert rows[0]["phone"] == "+4930901820"
+    assert rows[0]["answers"] == {"people": "four", "where": "at yours"}
+
+
+async def test_where_nothing_is_free_this_month_one_click_leads_to_what_is(visitor: MakeVisitor, shop: World) -> None:
+    await shop.sql("UPDATE services SET min_notice_min = 60 * 24 * 40 WHERE business_id = $1", shop.business_id)
+    robin = await visitor()
+    await robin.open()
+
+    await expect(robin.times.first).to_be_visible()  # the first month that has something is shown at once
+    shown = await robin.page.locator("[part~=month-name]").inner_text()
+    while await robin.page.locator("[part~=turn]").first.get_attribute("aria-disabled") is None:
+        await robin.page.locator("[part~=turn]").first.click()
+    await robin.button("Next free", exact=False).click()
+
+    await expect(robin.page.locator("[part~=month-name]")).to_have_text(shown)
+    await expect(robin.times.first).to_be_visible()
+
+
+async def test_where_nothing_is_free_at_all_one_can_wait(visitor: MakeVisitor, shop: World) -> None:
+    await shop.sql("DELETE FROM working_hours WHERE business_id = $1", shop.business_id)
+    robin = await visitor()
+    await robin.listening()
+    await robin.open()
+
+    await expect(robin.page.get_by_text("Nothing is free at the moment.")).to_be_visible()
+    await robin.button("Join the waitlist").click()
+    await robin.fill()
+    await robin.button("Join").click()
+
+    await expect(robin.heading("You are on the waitlist")).to_be_visible()
+    rows = await shop.sql("SELECT status FROM waitlist_entries WHERE business_id = $1", shop.business_id)
+    assert [row[0] for row in rows] == ["waiting"]
+    assert [name for name, _ in await robin.told()] == ["ready", "waitlisted"]
+
+
+@pytest.fixture
+async def live_url(settings: Settings) -> AsyncIterator[str]:
+    """The server as behind a proxy that speaks HTTP/2: it may announce its stream."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    http = settings.http.model_copy(update={"base_url": url, "behind_http2": True})
+    async with serving(build_app(settings.model_copy(update={"http": http})), port):
+        yield url
+
+
+async def test_a_time_that_is_taken_elsewhere_leaves_the_list_within_a_second(
+    visitor: MakeVisitor, live_url: str, shop: World
+) -> None:
+    robin, kim = await visitor(), await visitor()
+    robin.server_url = kim.server_url = live_url
+    streaming = robin.page.wait_for_event("response", lambda response: "/availability/stream" in response.url)
+    opened = asyncio.ensure_future(streaming)
+    await robin.open()
+    await opened
+    first = await robin.times.first.inner_text()
+    count = await robin.times.count()
+    await kim.open()
+    await kim.times.first.click()
+
+    await expect(robin.times).to_have_count(count - 1, timeout=2_000)
+    assert await robin.times.first.inner_text() != first
+
+
+async def test_eight_tabs_all_show_times(visitor: MakeVisitor) -> None:
+    """Over HTTP/1.1 a browser opens six connections to a server, for all tabs together."""
+    tabs = [await visitor() for _ in range(8)]
+    for tab in tabs:
+        await tab.open()
+        await expect(tab.times.first).to_be_visible()
