@@ -44,7 +44,9 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
     notes = data_dir / "demo.json"
 
     async def seed(database_url: str) -> None:
-        write_notes(notes, base_url, await seed_demo(database_url, earlier_key(notes), earlier_feeds(notes)))
+        facts = await seed_demo(database_url, earlier_key(notes), earlier_feeds(notes))
+        write_notes(notes, base_url, facts)
+        write_site(data_dir / "site", base_url, facts.business)
 
     stack = Stack(
         settings=settings,
@@ -133,6 +135,28 @@ def write_notes(notes: Path, base_url: str, facts: "DemoFacts") -> None:
     write_private(notes, json.dumps(content, indent=2) + "\n")
 
 
+_SITE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src {base_url}; connect-src {base_url}">
+<title>Somebody's own site</title>
+<body>
+<h1>Somebody's own site</h1>
+<p>Another origin, plain HTML, and a policy that lets nothing in but the widget.</p>
+<script type="module" async src="{base_url}/widget/v1/bookable.js"></script>
+<bookable-widget business="{business}"><a href="{base_url}/book/{business}">Book an appointment</a></bookable-widget>
+</body>
+</html>
+"""
+
+
+def write_site(folder: Path, base_url: str, business: str) -> None:
+    """Write a page of somebody's own web site, with the two lines that embed the widget."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text(_SITE.format(base_url=base_url, business=business), encoding="utf-8")
+
+
 def welcome(notes: Path) -> str:
     """Where to click, and what to type."""
     told = json.loads(notes.read_text(encoding="utf-8"))
@@ -146,7 +170,11 @@ def welcome(notes: Path) -> str:
     Read the mails it writes  {base_url}/mailbox
     Read the API docs         {base_url}/docs
 
-  Ask from a second terminal what is free this week:
+  See the widget on a site of somebody else's, from a second terminal:
+
+    python3 -m http.server 8081 --bind 127.0.0.1 --directory {notes.parent / "site"}
+
+  Ask what is free this week:
 
     curl '{base_url}/v1/businesses/{business}'
     curl '{base_url}/v1/businesses/{business}/availability?service={service}'

@@ -7,10 +7,12 @@ Leaves the widget itself to its neighbours.
 
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp.test_utils import TestClient
 
+from server.cli.demo import write_site
 from tests.browser.test_access import faults
 from tests.browser.visitor import PLAIN, Visitor, expect
 from tests.world import World
@@ -212,6 +214,15 @@ async def test_the_configurator_s_snippet_works_as_it_is_pasted(visitor: MakeVis
     await robin.open(PLAIN.format(body=snippet))
 
     await expect(robin.heading("Wash")).to_be_visible()
+    await robin.book_first()
+
+
+async def test_the_demo_s_site_of_somebody_else_s_books(visitor: MakeVisitor, shop: World, tmp_path: Path) -> None:
+    robin = await visitor()
+    write_site(tmp_path, robin.server_url, shop.slug)
+
+    await robin.open((tmp_path / "index.html").read_text("utf-8"))
+
     await robin.book_first()
 
 

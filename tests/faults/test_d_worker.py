@@ -56,9 +56,10 @@ async def test_D41_a_worker_that_was_stopped_beyond_its_lease_does_not_send_and_
     await shop.book(shop.at(10))
     slow, quick = PostOffice(hold=asyncio.Event()), PostOffice()
     stopped = pump_for(shop.core, slow, lease_s=1)
-    await stopped.turn()
-    await stopped.turn()
-    await slow.begun.wait()  # and now nobody renews its lease: its process stands still
+    while not slow.begun.is_set():  # what is dispatched waits for older transactions, of whatever database
+        await stopped.turn()
+        await asyncio.sleep(0.01)
+    # And now nobody renews its lease: its process stands still
     await asyncio.sleep(1.1)
     async with running(pump_for(shop.core, quick)):
         await until(shop, ["sent"])
