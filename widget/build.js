@@ -1,5 +1,6 @@
 /**
- * Owns making the files that are served from the sources: one module, and a file of words per language.
+ * Owns making the files that are served from the sources: one module, a file of words per language, and what type
+ * checkers and editors are told.
  *
  * `--check` makes them anew beside what is committed, and fails where they differ or have grown too large.
  */
@@ -23,7 +24,7 @@ const sheets = {
   setup(builder) {
     builder.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true, target: "chrome123" });
-      return { contents: code.trim(), loader: "text" };
+      return { contents: code.trim().replace(/([:,]) /g, "$1"), loader: "text" };
     });
   },
 };
@@ -55,6 +56,7 @@ async function made() {
     if (missing.length || unused.length) throw new Error(`${name} lacks ${missing.join(" | ")}; nobody says ${unused.join(" | ")}`);
     files[name] = `${JSON.stringify(words)}\n`;
   }
+  for (const name of ["bookable.d.ts", "custom-elements.json"]) files[name] = readFileSync(`${HERE}${name}`, "utf8");
   const gzip = gzipSync(code, { level: 9 }).length;
   console.log(`bookable.js: ${code.length} characters, ${gzip} bytes gzip of ${BUDGET}`);
   if (gzip > BUDGET) throw new Error(`the widget has grown to ${gzip} bytes, ${gzip - BUDGET} too many`);

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 
 import orjson
 from aiohttp import hdrs, web
@@ -25,6 +26,8 @@ from server.web.shapes.base import AnyQuery
 _FOREVER = "public, max-age=31536000, immutable"
 _MOVES = "public, max-age=300, stale-while-revalidate=86400"
 _LATEST = "v1"
+
+_KINDS = {".js": "text/javascript", ".json": "application/json", ".ts": "text/plain"}
 
 _OPEN = {
     "Access-Control-Allow-Origin": "*",  # module scripts are always fetched with CORS, and this is for every site
@@ -76,8 +79,7 @@ def _files() -> Mapping[str, _File]:
             continue
         body = entry.read_bytes()
         etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-        kind = "text/javascript" if entry.name.endswith(".js") else "application/json"
-        found[entry.name] = _File(body, gzip.compress(body, 9, mtime=0), etag, kind)
+        found[entry.name] = _File(body, gzip.compress(body, 9, mtime=0), etag, _KINDS[Path(entry.name).suffix])
     return found
 
 

@@ -167,3 +167,44 @@ async def test_the_page_below_does_not_jump(visitor: MakeVisitor) -> None:
         await expect(robin.times.first).to_be_visible()
 
         assert await robin.page.evaluate("shift") < 0.02, width
+
+
+async def test_properties_are_the_attributes_even_those_set_before_the_script_came(visitor: MakeVisitor) -> None:
+    robin = await visitor()
+    early = (
+        f"<bookable-widget business='{robin.world.slug}'></bookable-widget><script>"
+        "document.querySelector('bookable-widget').prefillName = 'Robin Early'</script>"
+        f"<script type='module' src='{robin.server_url}/widget/v1/bookable.js'></script>"
+    )
+    await robin.open(PLAIN.format(body=early))
+    await robin.times.first.click()
+    await expect(robin.page.get_by_label("Name", exact=True)).to_have_value("Robin Early")
+
+    asked: list[str] = []
+    robin.page.on("request", lambda request: asked.append(request.url))
+    after = await robin.page.evaluate(
+        "() => { const it = document.querySelector('bookable-widget');"
+        " Object.assign(it, { prefillName: 'Robin Late', locale: 'de', noWaitlist: true });"
+        " const is = [it.getAttribute('locale'), it.prefillName, it.hasAttribute('no-waitlist'), it.service];"
+        " it.noWaitlist = false; return [...is, it.hasAttribute('no-waitlist')] }"
+    )
+
+    assert after == ["de", "Robin Late", True, None, False]
+    await robin.times.first.click()
+    await expect(robin.page.get_by_label("Name", exact=True)).to_have_value("Robin Late")
+    await expect(robin.heading("Ihre Angaben")).to_be_visible()
+    assert sum("/v1/businesses" in url and "include" in url for url in asked) == 1, "it began anew once"
+
+
+async def test_a_site_that_turns_dark_costs_nobody_what_they_typed(visitor: MakeVisitor) -> None:
+    robin = await visitor()
+    await robin.open(theme="light")
+    await robin.times.first.click()
+    await robin.fill()
+    ink = "getComputedStyle(document.querySelector('bookable-widget').shadowRoot.querySelector('.root')).color"
+    light = await robin.page.evaluate(ink)
+
+    await robin.page.evaluate("document.querySelector('bookable-widget').theme = 'dark'")
+
+    assert await robin.page.evaluate(ink) != light
+    await expect(robin.page.get_by_label("Name", exact=True)).to_have_value("Robin Example")

@@ -27,7 +27,7 @@ async def test_price_length_and_terms_are_said_before_it_is_booked(visitor: Make
 
     await expect(robin.page.get_by_text("1 hr 30 mins · €48.50")).to_be_visible()
     await robin.times.last.click()
-    await expect(robin.page.get_by_text("Free of charge to cancel until")).to_contain_text("Later it costs €15.")
+    await expect(robin.page.get_by_text("Free to cancel until")).to_contain_text("Later it costs €15.")
 
 
 async def test_a_request_is_called_a_request(visitor: MakeVisitor, shop: World) -> None:
@@ -146,3 +146,37 @@ async def test_eight_tabs_all_show_times(visitor: MakeVisitor) -> None:
     for tab in tabs:
         await tab.open()
         await expect(tab.times.first).to_be_visible()
+
+
+async def test_many_times_of_a_day_stand_by_part_of_the_day(visitor: MakeVisitor, shop: World) -> None:
+    robin = await visitor()
+    await robin.open()
+    await robin.page.get_by_role("button", name="free times: ", exact=False).nth(3).click()  # a whole day
+
+    parts = robin.page.locator("[part~=part-of-day]")
+    await expect(parts).to_have_text(["Morning", "Afternoon"])
+    morning, afternoon = [
+        await each.locator("[part~=slot]").all_inner_texts() for each in await robin.page.locator("[part~=slots]").all()
+    ]
+    assert (morning[0], morning[-1]) == ("9:00", "11:30")
+    assert (afternoon[0], afternoon[-1]) == ("12:00", "16:30")
+
+    await shop.sql("UPDATE services SET slot_step_min = 60 WHERE business_id = $1", shop.business_id)
+    await robin.page.reload()
+    await expect(robin.times.first).to_be_visible()
+    await expect(parts).to_have_count(0)
+
+
+async def test_many_services_can_be_searched(visitor: MakeVisitor, shop: World) -> None:
+    for number in range(11):
+        await shop.service(f"treatment-{number}")
+    robin = await visitor()
+    await robin.open()
+
+    await robin.page.get_by_label("Search").press_sequentially("MENT-1")  # none of it loses the focus
+    await expect(robin.page.locator("[part~=service]")).to_have_count(2)
+    await robin.page.get_by_label("Search").fill("no such thing")
+    await expect(robin.page.locator("[part~=service]")).to_have_count(0)
+    await robin.page.get_by_label("Search").fill("-10")
+    await robin.page.locator("[part~=service]").click()
+    await expect(robin.times.first).to_be_visible()

@@ -110,7 +110,7 @@ async def test_on_days_on_which_clocks_change_every_time_is_there_once_and_can_b
         ("en-GB", "Europe/London", "Mon", r"\d?\d:\d\d"),
         ("de-DE", "Europe/Berlin", "Mo", r"\d?\d:\d\d"),
         ("ja-JP", "Asia/Tokyo", "日", r"\d+:\d\d"),
-        ("ar-EG", "Africa/Cairo", "السبت", r".+"),
+        ("ar-EG", "Africa/Cairo", "س", r".+"),
     ],
 )
 async def test_week_and_clock_are_those_of_the_visitor(

@@ -15,6 +15,13 @@ const TRIES = 3;
  */
 
 /**
+ * As JSON, without what nobody filled in.
+ *
+ * @param {any} values
+ */
+export const written = (values) => JSON.stringify(values, (_, value) => (value === "" ? undefined : value));
+
+/**
  * The JSON that is answered.
  *
  * @param {{ base: string, onoffline: (offline: boolean) => void }} server
@@ -33,7 +40,7 @@ export async function ask({ base, onoffline }, path, { body, method = body ? "PO
       const answer = await fetch(base + path, {
         method,
         headers: { ...(body && { "Content-Type": "application/json" }), ...(key && { "Idempotency-Key": key }) },
-        body: body && JSON.stringify(body),
+        body: body && written(body),
         // The browser keeps answers and asks whether they are still true; no preflight is needed for that.
         cache: "no-cache",
         credentials: "omit",

@@ -86,7 +86,6 @@ export function lost(s, problem) {
 /** @param {State} s */
 export const customer = ({ form: { answers, ...who }, zone, locale }) => ({
   ...who,
-  phone: who.phone || undefined,
   timezone: zone || ownZone(),
   locale,
 });
@@ -108,7 +107,7 @@ export function isComplete(s, needs) {
 export async function submit(s) {
   const { service, slot, hold } = s;
   if (s.waits || !service || !slot || !isComplete(s)) return;
-  const order = { ...asked(s), start: slot.start, customer: customer(s), answers: s.form.answers, hold: hold || undefined };
+  const order = { ...asked(s), start: slot.start, customer: customer(s), answers: s.form.answers, hold };
   await book(s, order, service.payment === "online" && service.price_minor > 0);
 }
 
@@ -155,12 +154,12 @@ export function refused(s, error) {
 function keep({ wishes }, pending) {
   const name = `bookable:${wishes.business}`;
   try {
-    const before = sessionStorage.getItem(name);
-    sessionStorage.removeItem(name);
-    if (pending) sessionStorage.setItem(name, pending);
+    const before = sessionStorage[name];
+    delete sessionStorage[name];
+    if (pending) sessionStorage[name] = pending;
     return before;
   } catch {
-    return null; // without storage a reload begins anew
+    // Without storage a reload begins anew.
   }
 }
 
@@ -184,9 +183,9 @@ export async function resume(s) {
  * @param {State} s
  * @param {import("./state.js").Outcome} outcome
  * @param {any} result
- * @param {string} event
+ * @param {string} [event]
  */
-export function finish(s, outcome, result, event) {
+export function finish(s, outcome, result, event = outcome) {
   go(s, "done", { outcome, result, hold: "", heldUntil: 0 });
   s.emit(event, JSON.parse(JSON.stringify(result, TOLD)));
 }

@@ -25,34 +25,20 @@ export const addDays = (day, count) => dayOf(parse(day) + count * DAY_MS);
  * @param {number} count
  */
 export function addMonths(day, count) {
-  const date = new Date(parse(`${day.slice(0, 7)}-01`));
-  date.setUTCMonth(date.getUTCMonth() + count);
-  const month = dayOf(+date).slice(0, 7);
-  const wanted = `${month}-${day.slice(8)}`;
-  const last = lastDay(month);
-  return wanted < last ? wanted : last;
+  const [year = 0, month = 0, date] = day.split("-").map(Number);
+  return dayOf(Math.min(Date.UTC(year, month + count - 1, date), Date.UTC(year, month + count, 0)));
 }
 
 /** @param {string} month */
-export function lastDay(month) {
-  const [year = 0, number = 0] = month.split("-").map(Number);
-  return dayOf(Date.UTC(year, number, 0));
-}
-
-/**
- * From 1, Monday, to 7, Sunday.
- *
- * @param {string} day
- */
-export const weekday = (day) => new Date(parse(day)).getUTCDay() || 7;
+export const lastDay = (month) => addMonths(`${month}-31`, 0);
 
 /**
  * The day on which the week of *day* begins.
  *
  * @param {string} day
- * @param {number} firstDay Of the week: 1 is Monday.
+ * @param {number} firstDay Of the week: 1 is Monday, 7 is Sunday.
  */
-export const weekStart = (day, firstDay) => addDays(day, -((weekday(day) - firstDay + 7) % 7));
+export const weekStart = (day, firstDay) => addDays(day, -((new Date(parse(day)).getUTCDay() - firstDay + 7) % 7));
 
 /**
  * Six weeks, always, so that no month is higher than another.
@@ -63,7 +49,8 @@ export const weekStart = (day, firstDay) => addDays(day, -((weekday(day) - first
  */
 export function monthWeeks(month, firstDay) {
   const first = weekStart(`${month}-01`, firstDay);
-  return [0, 1, 2, 3, 4, 5].map((week) => [0, 1, 2, 3, 4, 5, 6].map((day) => addDays(first, week * 7 + day)));
+  const days = [...Array(42).keys()].map((day) => addDays(first, day));
+  return [0, 7, 14, 21, 28, 35].map((start) => days.slice(start, start + 7));
 }
 
 /**
@@ -73,4 +60,4 @@ export function monthWeeks(month, firstDay) {
  * @param {number} [moment]
  */
 export const dateIn = (zone, moment = Date.now()) =>
-  new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short" }).format(moment);
+  new Date(moment).toLocaleDateString("sv", { timeZone: zone });

@@ -15,7 +15,7 @@ import { button, problem } from "./views/frame.js";
 import { cancelling, done, moving, yours } from "./views/outcome.js";
 import { details, waitlist } from "./views/details.js";
 import { services } from "./views/services.js";
-import { time } from "./views/time.js";
+import { announced, time } from "./views/time.js";
 import { known, wordsOf } from "./words.js";
 
 const ATTRIBUTES = (
@@ -34,6 +34,7 @@ SHEET.replaceSync(tokens + styles);
 export class BookableWidget extends HTMLElement {
   static observedAttributes = ATTRIBUTES;
 
+
   /** @type {import("./state.js").State | undefined} */
   #state;
   /** @type {IntersectionObserver | undefined} */
@@ -41,9 +42,13 @@ export class BookableWidget extends HTMLElement {
   /** @type {import("./views/frame.js").Scene | undefined} */
   #scene;
   #root = this.attachShadow({ mode: "open" });
-  #said = "";
   #used = false;
   #focus = "";
+
+  constructor() {
+    super();
+    for (const name of ATTRIBUTES) this.#mirror(name);
+  }
 
   connectedCallback() {
     if (this.#state) return; // only moved in the page
@@ -57,8 +62,10 @@ export class BookableWidget extends HTMLElement {
     queueMicrotask(() => this.isConnected || this.#stop());
   }
 
-  attributeChangedCallback() {
-    this.reset();
+  /** @param {string} name */
+  attributeChangedCallback(name) {
+    if (name === "theme") this.#draw(); // a site that turns dark costs nobody what they typed
+    else this.reset();
   }
 
   /** Shows the dialog of the layouts `popup` and `button`. */
@@ -76,11 +83,29 @@ export class BookableWidget extends HTMLElement {
     return this.#state && alter(this.#state, {});
   }
 
-  /** Begins anew. */
+  /** Begins anew; once for all that is changed in one go. */
   reset() {
     if (!this.#state) return;
     this.#stop();
-    this.#begin();
+    queueMicrotask(() => this.#begin());
+  }
+
+  /**
+   * A property for an attribute: `el.prefillName` is `prefill-name`. What was set before this code came counts, too.
+   *
+   * @param {string} name
+   */
+  #mirror(name) {
+    const property = name.replace(/-./g, (at) => at.toUpperCase().slice(1));
+    const before = /** @type {any} */ (this)[property];
+    Object.defineProperty(this, property, {
+      get: () => this.getAttribute(name),
+      set: (value) => {
+        if (value || value === "") this.setAttribute(name, value);
+        else this.removeAttribute(name);
+      },
+    });
+    if (before != null) /** @type {any} */ (this)[property] = before;
   }
 
   get #dialog() {
@@ -96,22 +121,18 @@ export class BookableWidget extends HTMLElement {
   async #begin() {
     if (this.#state) return;
     this.#observer?.disconnect();
-    const wishes = Object.fromEntries(ATTRIBUTES.map((name) => [name, this.getAttribute(name)]));
+    const wishes = Object.fromEntries(ATTRIBUTES.map((name) => [name, this.getAttribute(name) ?? ""]));
     const around = /** @type {HTMLElement | null} */ (this.closest("[lang]"));
     const wanted = wishes.locale || around?.lang || navigator.language;
     const language = known(wanted);
     const locale = regional(wanted.startsWith(language) ? wanted : language, navigator.languages);
     const s = (this.#state = newState(wishes.src || new URL(HERE).origin, wishes, locale, {
+      noWaitlist: this.hasAttribute("no-waitlist"),
       draw: () => this.#draw(),
       emit: (event, detail) =>
         this.dispatchEvent(new CustomEvent(`bookable:${event}`, { detail, bubbles: true, composed: true, cancelable: true })),
       focus: (what) => {
         this.#focus = what;
-        this.#draw();
-      },
-      tell: (tell) => {
-        if (!this.#scene) return;
-        this.#said = tell(this.#scene);
         this.#draw();
       },
     }));
@@ -129,23 +150,23 @@ export class BookableWidget extends HTMLElement {
     // What has the focus may be about to go; then nobody has it.
     this.#used = this.matches(":focus-within") || (this.#used && document.activeElement === document.body);
     const { s, t, language } = scene;
-    const { theme, layout: wanted } = s.wishes;
+    const wanted = s.wishes.layout;
     const layout = wanted !== "inline" && wanted;
     const view = /** @type {Record<string, (scene: any) => any>} */ (VIEWS)[s.step];
     const body = h(
       "div.root",
-      { key: "root", lang: language, dir: language === "ar" ? "rtl" : "ltr" },
+      { lang: language, dir: language === "ar" ? "rtl" : "ltr" },
       h("slot", { name: "heading" }),
       layout && button("close", "✕", () => this.close(), { "aria-label": t("Close") }),
       h("div.step", { key: s.step }, view ? view(scene) : [problem(scene), h("slot")]),
-      h("p.said", { key: "said", role: "status" }, this.#said),
+      h("p.said", { role: "status" }, announced(scene)),
     );
     patch(this.#root, [
       layout === "button" ? button("submit", t("Book an appointment"), () => this.open()) : "",
       layout ? h("dialog", { "aria-label": t("Book an appointment") }, body) : body,
     ]);
     const { accent, on_accent: ink, scheme, radius_px: radius } = s.profile?.theme ?? {};
-    const wishes = { "--brand": accent, "--on-brand": ink, "--round": radius && `${radius}px`, "color-scheme": theme ?? scheme };
+    const wishes = { "--brand": accent, "--on-brand": ink, "--round": radius && `${radius}px`, "color-scheme": this.getAttribute("theme") ?? scheme };
     for (const [name, value] of Object.entries(wishes)) this.style.setProperty(name, value === "auto" ? "" : (value ?? ""));
     this.#land();
   }

@@ -10,7 +10,7 @@ import { named } from "./catalogue.js";
 import { openPlace } from "./managing.js";
 import { rangeOf } from "./month.js";
 import { asked, change, fail, go, path, query, today } from "./state.js";
-import { enter, take, watch } from "./times.js";
+import { enter, listen, look, poll, take } from "./times.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -22,10 +22,11 @@ import { enter, take, watch } from "./times.js";
  * @param {State} s
  */
 export async function start(s) {
-  const clock = setInterval(() => tick(s), 1000);
-  watch(s);
-  addEventListener("pagehide", () => letGo(s), { signal: s.over.signal });
-  s.over.signal.addEventListener("abort", () => (clearInterval(clock), letGo(s)));
+  const { signal } = s.over;
+  const clock = setInterval(() => (tick(s), poll(s)), 1000);
+  document.addEventListener("visibilitychange", () => (look(s), listen(s)), { signal });
+  addEventListener("pagehide", () => letGo(s), { signal });
+  signal.onabort = () => (clearInterval(clock), s.stream?.close(), letGo(s));
   s.onoffline = (offline) => change(s, { offline });
   try {
     await (s.token ? openPlace(s, s.token) : open(s));
@@ -44,7 +45,7 @@ export async function start(s) {
 async function open(s) {
   const { service, timezone } = s.wishes;
   const month = today(s).slice(0, 7);
-  const wanted = { include: "availability", ...rangeOf(month, today(s)), ...asked(s), tz: timezone ?? undefined };
+  const wanted = { include: "availability", ...rangeOf(month, today(s)), ...asked(s), tz: timezone };
   s.profile = await ask(s, path(s, query(wanted)));
   if (await resume(s)) return;
   const { services, availability } = s.profile;
@@ -55,7 +56,7 @@ async function open(s) {
   }
   take(s, only);
   // What came along was for every place, in the place's zone.
-  const fits = (s.profile.locations.length < 2 || s.wishes.location) && s.zone === (timezone ?? "");
+  const fits = (s.profile.locations.length < 2 || s.wishes.location) && s.zone === timezone;
   await enter(s, fits ? availability : undefined);
 }
 

@@ -12,16 +12,14 @@
  * @param {readonly string[]} preferred
  */
 export function regional(language, preferred) {
-  const base = language.split("-")[0];
-  if (base !== language) return language;
-  return preferred.find((each) => each.split("-")[0] === base) ?? language;
+  return preferred.find((each) => each.startsWith(`${language}-`)) ?? language;
 }
 
 /** The visitor's own zone. */
 export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** @param {string} zone */
-export const city = (zone) => (zone.split("/").pop() ?? zone).replaceAll("_", " ");
+export const city = (zone) => zone.replace(/.*\//, "").replaceAll("_", " ");
 
 /** @type {Intl.DateTimeFormatOptions} */
 const DAY = { weekday: "long", day: "numeric", month: "long" };
@@ -60,6 +58,16 @@ export class Formats {
     return this.date(Date.parse(`${day}T12:00Z`), { ...options, timeZone: "UTC" });
   }
 
+  /**
+   * Short enough for its column.
+   *
+   * @param {string} day
+   */
+  weekday(day) {
+    const short = this.day(day, { weekday: "short" });
+    return short.length > 4 ? this.day(day, { weekday: "narrow" }) : short;
+  }
+
   /** @param {string} month */
   month(month) {
     return this.day(`${month}-01`, { month: "long", year: "numeric" });
@@ -67,8 +75,8 @@ export class Formats {
 
   /**
    * @param {number} moment
-   * @param {string} zone
-   * @param {"short"} [timeZoneName]
+   * @param {string} [zone] The visitor's own if none is named.
+   * @param {"short" | "shortOffset"} [timeZoneName]
    */
   time(moment, zone, timeZoneName) {
     return this.date(moment, { ...CLOCK, timeZone: zone, timeZoneName });
@@ -79,7 +87,7 @@ export class Formats {
    *
    * @template {{ at: number }} T
    * @param {T[]} slots
-   * @param {string} zone
+   * @param {string | undefined} zone The visitor's own if none is named.
    */
   times(slots, zone) {
     const plain = slots.map(({ at }) => this.time(at, zone));
@@ -104,15 +112,18 @@ export class Formats {
    * Day and time.
    *
    * @param {number} moment
-   * @param {string} zone
+   * @param {string | undefined} zone The visitor's own if none is named.
    */
   moment(moment, zone) {
     return this.date(moment, { ...DAY, ...CLOCK, timeZone: zone });
   }
 
-  /** @param {number} value */
-  number(value) {
-    return new Intl.NumberFormat(this.locale).format(value);
+  /**
+   * @param {number} value
+   * @param {any} [options]
+   */
+  number(value, options) {
+    return new Intl.NumberFormat(this.locale, options).format(value);
   }
 
   /** @param {number} minutes */
@@ -122,7 +133,7 @@ export class Formats {
     const parts = [[hours, "hour"], [minutes - hours * 60, "minute"]];
     return parts
       .filter(([count]) => count)
-      .map(([count, unit]) => new Intl.NumberFormat(this.locale, { style: "unit", unit, unitDisplay: "short" }).format(count))
+      .map(([count, unit]) => this.number(count, { style: "unit", unit, unitDisplay: "short" }))
       .join(" ");
   }
 
@@ -132,7 +143,7 @@ export class Formats {
    */
   price(minor, currency) {
     const style = /** @type {any} */ ({ style: "currency", currency, trailingZeroDisplay: "stripIfInteger" });
-    const format = new Intl.NumberFormat(this.locale, style);
-    return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+    const { maximumFractionDigits: digits = 2 } = new Intl.NumberFormat("en", style).resolvedOptions();
+    return this.number(minor / 10 ** digits, style);
   }
 }

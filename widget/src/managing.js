@@ -22,10 +22,10 @@ import { asked, change, go, path, today } from "./state.js";
  */
 export async function openPlace(s, token) {
   const place = await ask(s, `/v1/appointments/${token}`);
-  const [provider, location, service] = [place.provider.slug, place.location.slug, place.service.slug];
+  const { provider, location, service } = place;
   s.wishes.business = place.business.slug;
   s.profile ??= await ask(s, path(s, ""));
-  go(s, "yours", { token, place, provider, location, service: named(s.profile.services, service) });
+  go(s, "yours", { token, place, provider: provider.slug, location: location.slug, service: named(s.profile.services, service.slug) });
 }
 
 /**
@@ -33,15 +33,14 @@ export async function openPlace(s, token) {
  * @param {string} where
  * @param {any} body
  * @param {import("./state.js").Outcome} outcome
- * @param {string} event
  */
-async function send(s, where, body, outcome, event) {
+async function send(s, where, body, outcome) {
   if (s.waits) return;
   change(s, { waits: true, problem: undefined });
   try {
     const { place } = s;
     const before = place && { ...place, service: place.service.slug, provider: s.provider, location: s.location };
-    finish(s, outcome, { ...before, ...(await ask(s, where, { body, key: s.key })) }, event);
+    finish(s, outcome, { ...before, ...(await ask(s, where, { body, key: s.key })) });
   } catch (error) {
     refused(s, error);
   }
@@ -49,11 +48,11 @@ async function send(s, where, body, outcome, event) {
 
 /** @param {State} s */
 export const move = (s) =>
-  send(s, `/v1/appointments/${s.token}/reschedule`, { start: s.slot?.start, provider: s.provider }, "moved", "rescheduled");
+  send(s, `/v1/appointments/${s.token}/reschedule`, { start: s.slot?.start, provider: s.provider }, "rescheduled");
 
 /** @param {State} s */
 export const cancel = (s) =>
-  send(s, `/v1/appointments/${s.token}/cancel`, { accept_fee: s.place.policy.late_fee_minor > 0 }, "cancelled", "cancelled");
+  send(s, `/v1/appointments/${s.token}/cancel`, { accept_fee: s.place.policy.late_fee_minor > 0 }, "cancelled");
 
 /**
  * The days that are waited for: of the month that is looked at.
@@ -65,5 +64,5 @@ export const waitRange = (s) => rangeOf(s.month, today(s));
 /** @param {State} s */
 export async function join(s) {
   if (!isComplete(s, { questions: [], phone_required: false })) return;
-  await send(s, path(s, "/waitlist"), { ...asked(s), ...waitRange(s), customer: customer(s) }, "waiting", "waitlisted");
+  await send(s, path(s, "/waitlist"), { ...asked(s), ...waitRange(s), customer: customer(s) }, "waitlisted");
 }

@@ -6,27 +6,22 @@
 
 import { lastDay } from "./dates.js";
 
-/** @typedef {{ at: number, end: string, start: string, providers: string[], left?: number }} Slot */
+/** @typedef {{ at: number, end: string, start: string, providers: string[], places_left?: number }} Slot */
 
 /**
  * @param {any} slot As the server tells it.
  * @returns {Slot}
  */
-export const slotOf = (slot) => ({
-  at: Date.parse(slot.start),
-  end: slot.end,
-  start: slot.start,
-  providers: slot.providers,
-  left: slot.places_left,
-});
+export const slotOf = (slot) => ({ ...slot, at: Date.parse(slot.start) });
 
 export class FreeTimes {
   constructor() {
     /** @type {Map<string, Slot[]>} Only days that were answered. */
     this.days = new Map();
-    /** @type {Map<string, number | null>} By month: the first free time from its days on, however far away. */
+    /** @type {Map<string, number>} By month: the first free time from its days on, however far away; NaN: none. */
     this.nexts = new Map();
-    this.zone = "";
+    /** @type {string | undefined} That its days are days of; unset: the visitor's own. */
+    this.zone = undefined;
     this.stream = "";
   }
 
@@ -38,7 +33,7 @@ export class FreeTimes {
     this.zone = answer.timezone;
     this.stream = answer.stream ?? this.stream;
     for (const { date, slots } of answer.days) this.days.set(date, slots.map(slotOf));
-    this.nexts.set(month, answer.next_available ? Date.parse(answer.next_available) : null);
+    this.nexts.set(month, Date.parse(answer.next_available));
   }
 
   /** @param {string} day */

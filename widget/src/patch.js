@@ -5,19 +5,20 @@
  * parsed as HTML, so this runs under the strictest Content-Security-Policy and Trusted Types.
  */
 
-/** @typedef {{ tag: string, props: Record<string, any>, children: Child[] }} Drawn */
+/** @typedef {{ kind: string, tag: string, props: Record<string, any>, children: Child[] }} Drawn */
 /** @typedef {Drawn | string} Child */
 
 /**
  * @param {string} what A tag, and after a dot the names by which the page may style it: `button.day day-free`.
  * @param {...any} children Their first may be properties: names that begin with `on` are listeners, `key` tells
- *   siblings apart. What is false or empty is left out.
+ *   siblings of one kind apart that come and go. What is false or empty is left out.
  * @returns {Drawn}
  */
 export function h(what, ...children) {
+  const [kind = ""] = what.split(" ");
   const [tag = "", part] = what.split(".");
   const props = children[0]?.constructor === Object && !children[0].tag ? children.shift() : {};
-  return { tag, props: { part, class: part, ...props }, children: children.flat(9).filter(Boolean) };
+  return { kind, tag, props: { part, class: part, ...props }, children: children.flat(9).filter(Boolean) };
 }
 
 /**
@@ -28,9 +29,11 @@ export function h(what, ...children) {
  */
 export function patch(parent, wanted) {
   const before = /** @type {any[]} */ ([...parent.childNodes]);
-  const nodes = wanted.map((child, place) => {
-    const { tag, props, children } = typeof child === "string" ? /** @type {Drawn} */ ({ props: {} }) : child;
-    const name = `${tag} ${props.key ?? place}`;
+  /** @type {Record<string, number>} How many of a kind there were: the third of them stays the third. */
+  const seen = {};
+  const nodes = wanted.map((child) => {
+    const { kind, tag, props, children } = typeof child === "string" ? /** @type {Drawn} */ ({ kind: "", props: {} }) : child;
+    const name = `${kind} ${props.key ?? (seen[kind] = (seen[kind] ?? 0) + 1)}`;
     const node = before.find(({ drawn }) => drawn === name) ?? (tag ? document.createElement(tag) : new Text());
     node.drawn = name;
     if (tag) {

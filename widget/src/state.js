@@ -4,6 +4,7 @@
  * Leaves the steps to their modules. Whether a time is really free is decided by the server alone.
  */
 
+import { written } from "./api.js";
 import { ADDRESS, FILL, named } from "./catalogue.js";
 import { dateIn } from "./dates.js";
 import { ownZone } from "./formats.js";
@@ -13,11 +14,10 @@ import { FreeTimes } from "./month.js";
  * @typedef {import("./api.js").Problem} Problem
  * @typedef {import("./catalogue.js").Form} Form
  * @typedef {import("./month.js").Slot} Slot
- * @typedef {"booked" | "requested" | "moved" | "cancelled" | "waiting"} Outcome
- * @typedef {Record<string, string | null>} Wishes What the element's attributes say, by their names.
- * @typedef {{ draw: () => void, emit: (name: string, detail: any) => boolean, focus: (what: string) => void,
- *   tell: (tell: (scene: import("./views/frame.js").Scene) => string) => void }} Stage
- *   Where it is shown: drawn again, told to the page, brought into focus, said to who cannot see it.
+ * @typedef {"booked" | "requested" | "rescheduled" | "cancelled" | "waitlisted"} Outcome
+ * @typedef {Record<string, string>} Wishes What the element's attributes say, by their names.
+ * @typedef {{ noWaitlist: boolean, draw: () => void, emit: (name: string, detail: any) => boolean, focus: (what: string) => void }} Stage
+ *   Where it is shown: drawn again, told to the page, brought into focus.
  * @typedef {"loading" | "services" | "time" | "details" | "move" | "done" | "waitlist" | "yours" | "cancel" |
  *   "failed"} Step
  */
@@ -31,12 +31,14 @@ import { FreeTimes } from "./month.js";
  * @property {Step} step
  * @property {import("./catalogue.js").Profile} profile
  * @property {import("./catalogue.js").Service} [service]
+ * @property {string} search What services are looked for by.
  * @property {string} provider Empty: whoever is free.
  * @property {string} location
  * @property {string} zone That times are to be shown in; empty: the location's.
  * @property {FreeTimes} free
  * @property {string} month
  * @property {string} day
+ * @property {{ month: string, count: number }} [told] What who cannot see it was told last: free days of a month.
  * @property {EventSource} [stream]
  * @property {boolean} [zonesOpen]
  * @property {Slot} [slot]
@@ -54,7 +56,8 @@ import { FreeTimes } from "./month.js";
  * @property {Outcome} outcome
  * @property {any} [result]
  * @property {any} [place] The appointment that is managed, and the token that opens it.
- * @property {string | null} token
+ * @property {string} token
+ * @property {number} seconds That it is there; from a number that differs, so that not all widgets ask at once.
  * @property {AbortController} over
  *
  * @typedef {Known & Stage} State
@@ -73,13 +76,15 @@ export const newState = (base, wishes, locale, stage) =>
     base,
     wishes,
     locale,
-    provider: wishes.provider ?? "",
-    location: wishes.location ?? "",
-    zone: wishes.timezone ?? "",
+    provider: wishes.provider,
+    location: wishes.location,
+    zone: wishes.timezone,
     token: wishes["manage-token"],
-    form: { name: wishes["prefill-name"] ?? "", email: wishes["prefill-email"] ?? "", phone: wishes["prefill-phone"] ?? "", answers: {} },
+    form: { name: wishes["prefill-name"], email: wishes["prefill-email"], phone: wishes["prefill-phone"], answers: {} },
+    search: "",
     wrong: {},
     free: new FreeTimes(),
+    seconds: Math.floor(Math.random() * 30),
     over: new AbortController(),
   });
 
@@ -139,16 +144,16 @@ export const path = ({ wishes }, rest) => `/v1/businesses/${wishes.business}${re
  * @param {State} s
  */
 export const asked = ({ service, wishes, provider, location }) => ({
-  service: service?.slug ?? (wishes.service || undefined),
-  provider: provider || undefined,
-  location: location || undefined,
+  service: service?.slug ?? wishes.service,
+  provider,
+  location,
 });
 
 /** @param {Record<string, string | undefined>} values What is not set is left out. */
-export const query = (values) => `?${new URLSearchParams(JSON.parse(JSON.stringify(values)))}`;
+export const query = (values) => `?${new URLSearchParams(JSON.parse(written(values)))}`;
 
 /** @param {State} s */
-export const today = ({ free }) => dateIn(free.zone || ownZone());
+export const today = ({ free }) => dateIn(free.zone);
 
 /**
  * The customer's own: what they chose, else where they are.

@@ -15,7 +15,7 @@ import { asked, change, fail, go, path, query, today } from "./state.js";
  * @typedef {import("./state.js").State} State
  */
 
-const POLL_MS = 45_000;
+const POLL_S = 45;
 
 /**
  * *service*, by whom and where it can be had.
@@ -81,7 +81,7 @@ export async function alter(s, changes) {
 export async function show(s, month) {
   change(s, { month });
   if (!s.free.nexts.has(month)) await load(s);
-  s.tell(({ t, f }) => t("{month}: days with free times: {count}", { month: f.month(month), count: s.free.freeIn(month).length }));
+  change(s, { told: { month, count: s.free.freeIn(month).length } });
 }
 
 /**
@@ -117,7 +117,7 @@ export async function load(s, quietly) {
   const { month, free } = s;
   if (!quietly) change(s, { waits: true });
   try {
-    const answer = await ask(s, path(s, `/availability${query({ ...asked(s), ...rangeOf(month, today(s)), tz: s.zone || undefined })}`));
+    const answer = await ask(s, path(s, `/availability${query({ ...asked(s), ...rangeOf(month, today(s)), tz: s.zone })}`));
     if (free !== s.free) return; // meanwhile something else was asked for
     free.learn(answer, month);
     change(s, quietly ? {} : { waits: false, problem: undefined });
@@ -127,24 +127,29 @@ export async function load(s, quietly) {
 }
 
 /**
- * Looks again whenever others may have taken something: as the server says where it can say so, else by asking now and
- * then. Only while it is looked at: a stream per hidden tab would use up a browser's connections.
+ * Others may have taken something meanwhile. Only while times are looked at.
  *
  * @param {State} s
  */
-export function watch(s) {
-  const { signal } = s.over;
-  const look = () => !document.hidden && s.step === "time" && load(s, true);
-  const poll = setInterval(() => s.stream || look(), POLL_MS * (0.8 + Math.random() * 0.4));
-  document.addEventListener("visibilitychange", () => (look(), listen(s)), { signal });
-  signal.onabort = () => (clearInterval(poll), s.stream?.close());
-}
+export const look = (s) => !document.hidden && s.step === "time" && load(s, true);
 
-/** @param {State} s */
-function listen(s) {
+/**
+ * Looks now and then, called each second, where the server does not say when.
+ *
+ * @param {State} s
+ */
+export const poll = (s) => s.stream || ++s.seconds % POLL_S || look(s);
+
+/**
+ * Looks whenever the server says so. Only in the tab that is shown: a stream per hidden one would use up a browser's
+ * connections.
+ *
+ * @param {State} s
+ */
+export function listen(s) {
   s.stream?.close();
   s.stream = undefined;
   if (!s.free.stream || document.hidden || s.over.signal.aborted) return;
   s.stream = new EventSource(s.free.stream);
-  s.stream.onmessage = () => setTimeout(() => s.step === "time" && load(s, true), Math.random() * 500);
+  s.stream.onmessage = () => setTimeout(() => look(s), Math.random() * 500);
 }

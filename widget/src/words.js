@@ -21,11 +21,8 @@ export const known = (wanted) => wanted.match(/^(de|fr|es|pt|nl|ja|ar)\b/)?.[0] 
  * @returns {Promise<Say>}
  */
 export async function wordsOf(language, base) {
+  const file = new URL(`${language}.json`, base);
   /** @type {Record<string, string>} */
-  let words = {};
-  if (language !== "en") {
-    const answer = await fetch(new URL(`${language}.json`, base), { credentials: "omit" }).catch(() => null);
-    words = (await answer?.json().catch(() => null)) ?? words;
-  }
+  const words = language === "en" ? {} : await fetch(file, { credentials: "omit" }).then((answer) => answer.json()).catch(() => ({}));
   return (sentence, values = {}) => (words[sentence] ?? sentence).replace(/{(\w+)}/g, (_, name) => values[name] ?? "");
 }

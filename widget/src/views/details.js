@@ -4,7 +4,6 @@ import { select, submit } from "../booking.js";
 import { back } from "../flow.js";
 import { join, waitRange } from "../managing.js";
 import { h } from "../patch.js";
-import { customerZone } from "../state.js";
 import { button, facts, field, form, problem, sender, title } from "./frame.js";
 
 /** @typedef {import("./frame.js").Scene} Scene */
@@ -24,7 +23,7 @@ export function details(scene) {
       () => submit(s),
       who(scene, phone),
       questions.map(({ key, label: text, kind, required, options }) =>
-        field(scene, `q-${key}`, text, s.form.answers[key], (value) => (s.form.answers[key] = value || undefined), {
+        field(scene, `q-${key}`, text, s.form.answers[key], (value) => (s.form.answers[key] = value), {
           required,
           tag: kind === "long_text" ? "textarea" : undefined,
           options: options.length ? [["", "–"], ...options.map((each) => [each])] : undefined,
@@ -41,7 +40,7 @@ export function details(scene) {
  * @param {Scene} scene
  * @param {string} label
  */
-const actions = (scene, label) => h("p.row actions", { key: "send" }, sender(scene, label), button("quiet", scene.t("Back"), () => back(scene.s)));
+const actions = (scene, label) => h("p.row actions", sender(scene, label), button("quiet", scene.t("Back"), () => back(scene.s)));
 
 /**
  * The time that was chosen, how long it is held, and what there is if it was taken.
@@ -52,20 +51,18 @@ export function chosen(scene) {
   const { s, t, f } = scene;
   const { slot, heldUntil, holdOver, instead, provider, location, free } = s;
   if (!slot) return null;
-  const zone = free.zone || customerZone(s);
   return [
     facts(
       scene,
       { ...slot, provider, location },
       heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
-      holdOver && h("p.hold", { role: "status" }, t("It is not held any more, and may still be free.")),
+      holdOver && h("p.hold", { role: "status" }, t("It is no longer held, but may still be free.")),
     ),
     instead?.length &&
       h(
         "div.empty",
-        { key: "instead" },
         h("p", t("These are free:")),
-        h("ul.instead", instead.map((each) => h("li", { key: each.at }, button("slot", f.moment(each.at, zone), () => select(s, each))))),
+        h("ul.instead", instead.map((each) => h("li", { key: each.at }, button("slot", f.moment(each.at, free.zone), () => select(s, each))))),
       ),
   ];
 }
@@ -76,10 +73,10 @@ export function chosen(scene) {
  */
 function who(scene, phone) {
   const { s, t } = scene;
-  /** @type {["name" | "email" | "phone", string, string, string][]} */
-  const fields = [["name", "Name", "text", "name"], ["email", "Email", "email", "email"], ["phone", "Phone", "tel", "tel"]];
+  /** @type {["name" | "email" | "phone", string, string?, string?][]} */
+  const fields = [["name", "Name", "name", "text"], ["email", "Email"], ["phone", "Phone", "tel"]];
   return fields.map(
-    ([name, label, type, autocomplete]) =>
+    ([name, label, autocomplete = name, type = autocomplete]) =>
       (name !== "phone" || phone) &&
       field(scene, name, t(label), s.form[name], (value) => (s.form[name] = value), { required: true, type, autocomplete }),
   );
@@ -91,8 +88,8 @@ function who(scene, phone) {
  */
 function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency }) {
   if (!minutes || !s.slot) return null;
-  const time = f.moment(s.slot.at - minutes * 60_000, s.free.zone || customerZone(s));
-  return h("p.note", { key: "terms" }, `${t("Free of charge to cancel until {time}.", { time })} ${fee ? t("Later it costs {fee}.", { fee: f.price(fee, currency) }) : t("Later only by phone.")}`);
+  const time = f.moment(s.slot.at - minutes * 60_000, s.free.zone);
+  return h("p.note", `${t("Free to cancel until {time}.", { time })} ${fee ? t("Later it costs {fee}.", { fee: f.price(fee, currency) }) : t("Later only by phone.")}`);
 }
 
 /** @param {Scene} scene */
@@ -102,7 +99,7 @@ export function waitlist(scene) {
   const send = () => join(s);
   return [
     title(t("Join the waitlist")),
-    h("p.note", t("As soon as a time between {from} and {to} becomes free, you get a mail and can take it.", { from: f.day(from), to: f.day(to) })),
+    h("p.note", t("We mail you if a time becomes free between {from} and {to}.", { from: f.day(from), to: f.day(to) })),
     problem(scene, send),
     form(send, who(scene), actions(scene, t("Join"))),
   ];

@@ -27,7 +27,7 @@ export const button = (part, label, onclick, more) => h(`button.${part}`, { type
  * @param {(event: any) => void} [onclick] None: it sends its form.
  */
 export const sender = ({ s, t }, label, onclick) =>
-  h("button.submit", { onclick, "aria-disabled": s.waits ? "true" : null }, s.waits ? t("One moment…") : label);
+  h("button.submit", { onclick, "aria-disabled": s.waits || null }, s.waits ? t("One moment…") : label);
 
 /** @param {string | undefined} text */
 export const title = (text) => h("h2.title", { tabindex: -1, "data-focus": "title" }, text);
@@ -48,7 +48,6 @@ export const form = (send, ...children) =>
   h(
     "form.form",
     {
-      key: "form",
       novalidate: "",
       onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
@@ -84,7 +83,7 @@ export function field({ s, t }, name, label, value = "", set, { required, option
         value,
         oninput: (/** @type {any} */ { target }) => set(target.value),
         "aria-required": required,
-        "aria-invalid": id && "true",
+        "aria-invalid": id && true,
         "aria-describedby": id,
         "data-focus": id && "wrong",
         ...more,
@@ -95,14 +94,14 @@ export function field({ s, t }, name, label, value = "", set, { required, option
   );
 }
 
-const TAKEN = "Somebody else has just taken this time.";
+const TAKEN = "Somebody has just taken this time.";
 const LATE = "It is too late to change this online.";
 /** @type {Record<string, string>} */
 const PROBLEMS = {
   "slot-unavailable": TAKEN,
   "slot-not-offered": TAKEN,
   "policy-window-closed": LATE,
-  "customer-limit-reached": "You have as many appointments of this kind as one customer may have.",
+  "customer-limit-reached": "You cannot book any more of these.",
 };
 
 /**
@@ -113,12 +112,12 @@ const PROBLEMS = {
  */
 export function problem({ s, t }, again) {
   const { problem: what, profile, offline, wrong, base, wishes } = s;
-  if (offline) return h("p.problem", { role: "alert" }, t("You are offline. What you typed is kept, and is sent once you are back."));
+  if (offline) return h("p.problem", { role: "alert" }, t("You are offline. What you typed is kept, and sent once you are back."));
   if (!what || Object.keys(wrong).length) return null;
   const known = PROBLEMS[what.kind];
   return h(
     "div.problem",
-    { key: "problem", role: "alert", tabindex: -1, "data-focus": "problem" },
+    { role: "alert", tabindex: -1, "data-focus": "problem" },
     h("p", t(known ?? "This did not work. What you typed is kept.")),
     !known && h("p.row links", again && button("link", t("Try again"), again), link(`${base}/book/${wishes.business}`, t("Open the booking page")), call(profile?.phone, t)),
   );
@@ -141,12 +140,11 @@ export function facts({ s, t, f }, { start, provider, location, timezone }, ...m
   const { profile, service, free } = s;
   const at = Date.parse(start);
   const own = customerZone(s);
-  const zone = timezone || free.zone || own;
+  const zone = timezone || free.zone;
   const where = named(profile.locations, location);
   const time = f.moment(at, own);
   return h(
     "div.chosen",
-    { key: "chosen" },
     h("p", [service?.name, named(profile.providers, provider)?.name, where?.name].filter(Boolean).join(" · ")),
     h("p.when", h("strong", f.moment(at, zone))),
     time !== f.moment(at, zone) && h("p.note", t("{time} in your time zone ({zone})", { time, zone: own.replaceAll("_", " ") })),

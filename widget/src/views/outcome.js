@@ -13,15 +13,16 @@ import { button, call, facts, link, problem, sender, title } from "./frame.js";
 const OUTCOMES = {
   booked: "You are booked",
   requested: "Your request is sent",
-  moved: "Your appointment is moved",
+  rescheduled: "Your appointment is moved",
   cancelled: "Your appointment is cancelled",
-  waiting: "You are on the waitlist",
+  waitlisted: "You are on the waitlist",
 };
 
 /** @param {Scene} scene */
 export function done(scene) {
   const { s, t } = scene;
   const { outcome, result, profile, form, wishes } = s;
+  const token = result.manage_token ?? s.token;
   const email = form.email || result.customer?.email;
   return [
     outcome !== "cancelled" && h("div.mark", { "aria-hidden": "true" }, "✓"),
@@ -29,19 +30,17 @@ export function done(scene) {
     h("slot", { name: "confirmation" }),
     result.start && facts(scene, result),
     outcome !== "cancelled" &&
-      outcome !== "waiting" &&
+      outcome !== "waitlisted" &&
       h("p.note", t(outcome === "requested" ? "{business} answers by mail to {email}." : "An invitation is on its way to {email}.", { business: profile.name, email })),
     outcome === "booked" &&
       h(
         "p.row links",
-        { key: "calendars" },
         h("span", t("Add to your calendar")),
         Object.entries(result.add_to_calendar).map(([name, href]) => link(href, name)),
       ),
     h(
       "p.row actions",
-      { key: "actions" },
-      result.manage_token && button("quiet", t("Change or cancel"), () => openPlace(s, result.manage_token).catch((error) => fail(s, error))),
+      token && outcome !== "cancelled" && button("quiet", t("Change or cancel"), () => openPlace(s, token).catch((error) => fail(s, error))),
       !wishes["manage-token"] && button("quiet", t("Book another"), () => again(s)),
     ),
   ];
@@ -60,7 +59,6 @@ export function yours(scene) {
     alive && !cancels && !moves && h("p", t("It is too late to change this online."), " ", call(profile.phone, t)),
     h(
       "p.row actions",
-      { key: "actions" },
       moves && button("submit", t("Move"), () => enter(s)),
       cancels && button("quiet", t("Cancel appointment"), () => go(s, "cancel", { key: newKey() })),
     ),
@@ -95,5 +93,5 @@ const sure = (scene, question, what, yes, no) => [
   title(scene.t(question)),
   what,
   problem(scene),
-  h("p.row actions", { key: "actions" }, yes, button("quiet", scene.t(no), () => back(scene.s))),
+  h("p.row actions", yes, button("quiet", scene.t(no), () => back(scene.s))),
 ];

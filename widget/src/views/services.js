@@ -1,19 +1,25 @@
 /** Owns the first step: what would you like to book? */
 
 import { h } from "../patch.js";
+import { change } from "../state.js";
 import { enter, take } from "../times.js";
-import { title } from "./frame.js";
+import { field, title } from "./frame.js";
+
+/** So many services want to be searched. */
+const MANY = 10;
 
 /** @param {import("./frame.js").Scene} scene */
-export function services({ s, t, f }) {
+export function services(scene) {
+  const { s, t, f } = scene;
   const all = s.profile.services;
+  const found = all.filter(({ name }) => name.toLowerCase().includes(s.search.toLowerCase()));
   return [
     title(t("What would you like to book?")),
-    all.length
+    all.length > MANY && field(scene, "search", t("Search"), s.search, (search) => change(s, { search }), { required: true, type: "search" }),
+    found.length
       ? h(
           "ul.services",
-          { key: "services" },
-          all.map((service) =>
+          found.map((service) =>
               h(
                 "li",
                 { key: service.slug },

@@ -20,13 +20,17 @@ export function time(scene) {
   const goes = place ? t("Back") : profile.services.length > 1 && !wishes.service && t("Change");
   return [
     title(place ? t("Choose a new time") : service?.name),
-    h("p.row links", { key: "what" }, service && h("span", priced(scene, service)), goes && button("link", goes, () => back(s))),
+    h("p.row links", service && h("span", priced(scene, service)), goes && button("link", goes, () => back(s))),
     people(scene),
     problem(scene, () => load(s)),
-    h("div.pick", { key: "pick", "aria-busy": `${!!s.waits}` }, month(scene), times(scene)),
+    h("div.pick", { "aria-busy": !!s.waits }, month(scene), times(scene)),
     zones(scene),
   ];
 }
+
+/** What is said to who cannot see the month change. @param {Scene} scene */
+export const announced = ({ s: { told }, t, f }) =>
+  told && t("{month}: days with free times: {count}", { month: f.month(told.month), count: f.number(told.count) });
 
 /** @param {Scene} scene */
 function people(scene) {
@@ -38,9 +42,8 @@ function people(scene) {
   const places = locationsOf(profile, service).map(({ slug, name }) => [slug, name]);
   return h(
     "div.row choices",
-    { key: "people" },
     places.length > 1 &&
-      field(scene, "location", t("Where"), location, (to) => alter(s, { location: to, zone: wishes.timezone ?? "" }), { required, options: places }),
+      field(scene, "location", t("Where"), location, (to) => alter(s, { location: to, zone: wishes.timezone }), { required, options: places }),
     who.length > 1 &&
       !wishes.provider &&
       field(scene, "provider", t("With"), provider, (to) => alter(s, { provider: to }), { required, options: [["", t("Whoever is free")], ...who] }),
@@ -55,7 +58,6 @@ function month({ s, t, f }) {
   const focused = s.day.startsWith(shown) ? s.day : (free.freeIn(shown)[0] ?? now);
   return h(
     "section.month",
-    { key: "month" },
     h(
       "div.row month-bar",
       h("h3.month-name", { id: "month" }, f.month(shown)),
@@ -65,7 +67,7 @@ function month({ s, t, f }) {
     h(
       "table.days",
       { role: "grid", "aria-labelledby": "month", onkeydown: (/** @type {any} */ event) => keys(event, s, f.firstDay) },
-      h("thead", h("tr", weeks[0]?.map((day) => h("th.weekday", { scope: "col", abbr: f.day(day, { weekday: "long" }) }, f.day(day, { weekday: "short" }))))),
+      h("thead", h("tr", weeks[0]?.map((day) => h("th.weekday", { scope: "col", abbr: f.day(day, { weekday: "long" }) }, f.weekday(day))))),
       h(
         "tbody",
         weeks.map((week) =>
@@ -77,7 +79,7 @@ function month({ s, t, f }) {
               const chosen = day === s.day;
               return h(
                 "td",
-                { "aria-selected": `${chosen}` },
+                { "aria-selected": chosen },
                 button(
                   `day${count ? " day-free" : ""}${chosen ? " day-chosen" : ""}`,
                   f.number(Number(day.slice(8))),
@@ -134,37 +136,52 @@ function times(scene) {
   const { free, day } = s;
   const slots = free.of(day);
   const labels = f.times(slots, free.zone);
+  const list = (/** @type {import("../month.js").Slot[]} */ some) =>
+    h(
+      "ul.slots",
+      some.map((slot) =>
+        h(
+          "li",
+          { key: slot.at },
+          button("slot", /** @type {string} */ (labels.get(slot)), () => choose(s, slot)),
+          slot.places_left && h("small", t("Places left: {count}", { count: f.number(slot.places_left) })),
+        ),
+      ),
+    );
   return h(
     "section.times",
-    { key: "times", "aria-labelledby": "day" },
+    { "aria-labelledby": "day" },
     day && h("h3.day-name", { key: "day", id: "day", tabindex: -1, "data-focus": "times" }, f.day(day)),
-    slots.length
-      ? h(
-          "ul.slots",
-          { key: day },
-          slots.map((slot) =>
-            h(
-              "li",
-              { key: slot.at },
-              button("slot", /** @type {string} */ (labels.get(slot)), () => choose(s, slot)),
-              slot.left && h("small", t("Places left: {count}", { count: f.number(slot.left) })),
-            ),
-          ),
-        )
-      : empty(scene),
+    slots.length > MANY
+      ? ["Morning", "Afternoon", "Evening"].map((name, part) => {
+          const some = slots.filter(({ start }) => partOf(start) === part);
+          return some.length > 0 && [h("h4.part-of-day", t(name)), list(some)];
+        })
+      : slots.length
+        ? list(slots)
+        : empty(scene),
   );
 }
 
+/** So many times want to be looked through by part of the day. */
+const MANY = 12;
+
+/**
+ * Of a day: 0 until noon, 1 until six, 2 after.
+ *
+ * @param {string} start As the clocks there show it.
+ */
+const partOf = (start) => Math.max(0, Math.floor(Number(start.slice(11, 13)) / 6) - 1);
+
 /** @param {Scene} scene */
 function empty({ s, t, f }) {
-  const { free, month: shown, place, wishes } = s;
+  const { free, month: shown, place, noWaitlist } = s;
   if (s.waits || !free.nexts.has(shown)) return h("p.note", t("One moment…"));
   const next = free.nexts.get(shown);
   return h(
     "div.empty",
-    { key: "none" },
     h("slot", { name: "empty" }, h("p", next ? t("Nothing is free in {month}.", { month: f.month(shown) }) : t("Nothing is free at the moment."))),
     next && button("submit", t("Next free: {day}", { day: f.date(next, { day: "numeric", month: "long", timeZone: free.zone }) }), () => reach(s, dateIn(free.zone, next), "times")),
-    !place && wishes["no-waitlist"] === null && button("quiet", t("Join the waitlist"), () => go(s, "waitlist", { key: newKey() })),
+    !place && !noWaitlist && button("quiet", t("Join the waitlist"), () => go(s, "waitlist", { key: newKey() })),
   );
 }

@@ -7,7 +7,7 @@ import { alter } from "../times.js";
 import { button } from "./frame.js";
 
 /** @param {import("./frame.js").Scene} scene */
-export function zones({ s, t }) {
+export function zones({ s, t, f }) {
   const { free, zonesOpen } = s;
   if (!free.zone) return null;
   const toggle = () => {
@@ -18,8 +18,7 @@ export function zones({ s, t }) {
   const all = zonesOpen ? Intl.supportedValuesOf("timeZone") : [];
   return h(
     "div.zone",
-    { key: "zone" },
-    button("link", t("Times in {zone}", { zone: city(free.zone) }), toggle, { "aria-expanded": `${!!zonesOpen}` }),
+    button("link", t("Times in {zone}", { zone: city(free.zone) }), toggle, { "aria-expanded": !!zonesOpen }),
     zonesOpen && [
       h("input.input", {
         list: "zones",
@@ -28,7 +27,7 @@ export function zones({ s, t }) {
         placeholder: ownZone(),
         onchange: (/** @type {any} */ { target }) => all.includes(target.value) && alter(s, { zone: target.value }),
       }),
-      h("datalist", { id: "zones" }, all.map((value) => h("option", { value }))),
+      h("datalist", { id: "zones" }, all.map((value) => h("option", { value }, `${city(value)}, ${f.time(Date.now(), value, "shortOffset")}`))),
     ],
   );
 }
