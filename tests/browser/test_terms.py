@@ -149,8 +149,9 @@ async def test_eight_tabs_all_show_times(visitor: MakeVisitor) -> None:
 
 
 async def test_many_times_of_a_day_stand_by_part_of_the_day(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("wash", slot_step_min=60)
     robin = await visitor()
-    await robin.open()
+    await robin.open(service="cut")
     await robin.page.get_by_role("button", name="free times: ", exact=False).nth(3).click()  # a whole day
 
     parts = robin.page.locator("[part~=part-of-day]")
@@ -161,8 +162,7 @@ async def test_many_times_of_a_day_stand_by_part_of_the_day(visitor: MakeVisitor
     assert (morning[0], morning[-1]) == ("9:00", "11:30")
     assert (afternoon[0], afternoon[-1]) == ("12:00", "16:30")
 
-    await shop.sql("UPDATE services SET slot_step_min = 60 WHERE business_id = $1", shop.business_id)
-    await robin.page.reload()
+    await robin.open(service="wash")
     await expect(robin.times.first).to_be_visible()
     await expect(parts).to_have_count(0)
 
