@@ -1,7 +1,7 @@
 """
 Owns what is said: for each message and reader a subject, a headline, a sentence and the facts below it.
 
-Leaves languages, dates and money to `translations`, and how it looks to the templates.
+Leaves languages, dates and money to `voice`, and how it looks to the templates.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from server.channels.accent import accent_of
 from server.channels.foreign_text import narrowed, shortened, unlinked
-from server.channels.translations import Voice
+from server.voice import Voice
 
 SMS_CHARACTERS = 300
 _NAME_CHARACTERS, _SMS_NAME_CHARACTERS = 80, 40

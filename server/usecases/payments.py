@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -25,6 +26,7 @@ from server.domain.errors import (
     Unavailable,
 )
 from server.domain.events import Kind
+from server.domain.zones import zone
 from server.payments.protocol import Bill, Checkout, PaymentMethod
 from server.store.engine import Session
 from server.store.holds import find_hold
@@ -61,15 +63,27 @@ class Started:
     url: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """A payment as its customer sees it: the time that it is for, and the zone to show it in."""
+
+    payment: Payment
+    start: datetime
+    zone: ZoneInfo
+
+
 class _SettledAlready(Exception):
     """Another call about the same payment was faster."""
 
 
 async def start_payment(
-    core: Core, methods: Mapping[str, PaymentMethod], order: Order, *, hold_s: int, return_url: str
+    core: Core, methods: Mapping[str, PaymentMethod], order: Order, *, hold_s: int, return_to: str
 ) -> Started:
     """
     Keeps the held time of *order* for as long as paying may take, and begins the payment.
+
+    Args:
+        return_to: Where the customer comes back to; the payment's id is put behind it.
 
     Raises:
         NotFound, DetailsMissing: As for `book`.
@@ -91,7 +105,7 @@ async def start_payment(
         currency=payment.currency,
         description=f"{payment.service_name}, {payment.business_name}",
         customer_email=order.customer.email,
-        return_url=return_url,
+        return_url=f"{return_to}{payment.uid}",
         expires_at=payment.expires_at,
     )
     try:
@@ -157,6 +171,22 @@ async def read_payment(core: Core, uid: UUID, *, business_id: int | None = None)
     if payment is None:
         raise NotFound(what="payment")
     return payment
+
+
+async def view_payment(core: Core, uid: UUID) -> Paying:
+    """
+    A payment, for whoever knows its id.
+
+    Raises:
+        NotFound: There is none.
+        Unavailable: What was ordered cannot be unsealed.
+    """
+    payment = await read_payment(core, uid)
+    plain = core.vault.unseal(payment.order_sealed)
+    if plain is None:
+        raise Unavailable("secret keys")
+    order = _read(orjson.loads(plain))
+    return Paying(payment, order.choice.start, zone(order.customer.timezone))
 
 
 async def page_of_payments(

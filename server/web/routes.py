@@ -33,6 +33,7 @@ from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.embed import get_embed, get_embed_script
 from server.web.pages.html import get_favicon
 from server.web.pages.manage import get_manage, get_manage_link, post_manage
+from server.web.pages.paid import get_paid
 from server.web.pages.problem_page import get_problem
 from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
@@ -125,6 +126,8 @@ ROUTES: Sequence[Route] = (
     Route("POST", "/book/{business}", Who.PUBLIC, post_book,
           "Pages", "Its form, for browsers without JavaScript", query=BookQuery, answers={303: None},
           media_type="text/html"),
+    Route("GET", "/book/{business}/paid/{payment}", Who.TOKEN, get_paid,
+          "Pages", "Where a customer comes back to from paying", answers={200: None}, media_type="text/html"),
     Route("GET", "/manage/{manage_token}", Who.TOKEN, get_manage_link,
           "Pages", "The link in mails: goes on to a page whose address is no secret", answers={303: None},
           media_type="text/html"),

@@ -41,7 +41,7 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception as error:  # noqa: BLE001  # the one place that answers for everything
         response = problem(error, request_id)
         if wants_page(request):
-            response = error_page(response)
+            response = error_page(request, response)
     if not response.prepared:
         headers = response.headers
         headers[X_REQUEST_ID] = request_id

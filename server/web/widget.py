@@ -66,6 +66,13 @@ def build() -> Build:
     return Build(name=f"{version('bookable')}-{digest}", integrity=told["integrity"])
 
 
+@cache
+def words(language: str) -> Mapping[str, str]:
+    """What the widget says in one of its languages, by the English, which is in its code."""
+    said: dict[str, str] = {} if language == "en" else orjson.loads(_read(f"{language}.json"))
+    return said
+
+
 def _read(name: str) -> bytes:
     return (files("server") / "static" / "widget" / name).read_bytes()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -58,6 +59,7 @@ class Stripe:
                 "currency": form["line_items[0][price_data][currency]"],
                 "payment_status": "unpaid",
                 "payment_intent": "pi_1",
+                "success_url": form["success_url"],
             },
         )
         return web.json_response(session)
@@ -277,3 +279,61 @@ async def test_paying_at_the_counter_books_at_once(shop: Client, world: World) -
     begun = await begin(shop, world)
     assert (begun["method"], begun["status"], begun["checkout_url"]) == ("on_site", "booked", None)
     assert await appointments(world) == 1
+
+
+async def test_whoever_comes_back_from_paying_sees_what_became_of_it(
+    shop: Client, stripe: Stripe, world: World, payment: PaymentSettings
+) -> None:
+    begun = await begin(shop, world)
+    page = urlsplit(stripe.session["success_url"]).path
+    assert page == f"/book/{world.slug}/paid/{begun['id']}"
+    waiting = await (await shop.get(page, headers={"Accept-Language": "de"})).text()
+    assert "Einen Moment" in waiting
+    assert 'http-equiv="refresh"' in waiting
+    assert await status_of(world) == ["open"], "looking changes nothing"
+
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+
+    booked = await shop.get(page)
+    text = await booked.text()
+    assert "You are booked" in text
+    assert 'http-equiv="refresh"' not in text
+    assert booked.headers["Cache-Control"] == "no-store"
+    assert (await shop.get(page.replace(world.slug, "another"))).status == 404
+    assert (await shop.get(page + "0")).status == 404
+
+
+async def test_whoever_did_not_pay_in_time_is_told_so(shop: Client, world: World, payment: PaymentSettings) -> None:
+    begun = await begin(shop, world)
+    await world.sql("UPDATE payments SET expires_at = clock_timestamp() - interval '1 minute'")
+    await settle_stale(world.core, open_methods(payment))
+
+    assert "Nothing was paid" in await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
+
+
+async def test_without_javascript_the_plain_form_leads_to_paying(shop: Client, stripe: Stripe, world: World) -> None:
+    start = world.at(10).isoformat()
+    where = f"/book/{world.slug}"
+    asked = await (await shop.get(where, params={"service": "cut", "start": start})).text()
+    assert "Pay €48.00" in asked
+
+    sent = await shop.post(
+        where,
+        params={"service": "cut", "start": start},
+        data={"name": "Robin", "email": "robin@example.com", "key": "k" * 24, "timezone": "Europe/Berlin"},
+        headers={"Accept-Language": "de-AT"},
+        allow_redirects=False,
+    )
+
+    assert (sent.status, sent.headers["Location"]) == (303, "https://checkout.example/pay")
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    (row,) = await world.sql(
+        "SELECT a.status, c.locale, c.timezone FROM appointments a JOIN attendees c"
+        " ON c.business_id = a.business_id AND c.appointment_id = a.id WHERE a.business_id = $1",
+        world.business_id,
+    )
+    assert tuple(row) == ("confirmed", "de-AT", "Europe/Berlin")

@@ -81,7 +81,7 @@ async def test_G75_looking_at_the_link_takes_nothing(client: Client, full: World
     assert (await view(full.core, token)).entry.status == "offered"
     pressed = await client.post(f"/waitlist/{token}", allow_redirects=False)
     assert pressed.status == 303
-    assert "It is yours" in await (await client.get(f"/waitlist/{token}")).text()
+    assert "You are booked" in await (await client.get(f"/waitlist/{token}")).text()
 
 
 async def test_an_offer_that_lapses_goes_to_the_next(client: Client, full: World) -> None:
@@ -164,3 +164,16 @@ async def test_A5_cancelling_offering_and_booking_at_once_leave_one_owner(client
             await cancel(full.core, await target_of_token(full.core, winner.manage_token), no_key())  # type: ignore[union-attr]
         await full.sql("DELETE FROM waitlist_entries WHERE business_id = $1", full.business_id)
         assert await full.misclaimed() == []
+
+
+async def test_whoever_does_not_want_to_wait_any_more_says_so_on_the_page(client: Client, full: World) -> None:
+    token = await join(client, full)
+    page = await (await client.get(f"/waitlist/{token}", headers={"Accept-Language": "nl"})).text()
+    assert "U staat op de wachtlijst" in page
+
+    left = await client.post(f"/waitlist/{token}", data={"leave": "yes"}, allow_redirects=False)
+
+    assert left.status == 303
+    assert "You are not waiting any more" in await (await client.get(f"/waitlist/{token}")).text()
+    rows = await full.sql("SELECT status FROM waitlist_entries WHERE business_id = $1", full.business_id)
+    assert [row[0] for row in rows] == ["left"]

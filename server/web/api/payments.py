@@ -16,6 +16,7 @@ from server.web.access import Who
 from server.web.answers import json_answer
 from server.web.api.listing import listed
 from server.web.keys import CORE, METHODS, SETTINGS
+from server.web.pages.paid import paid_page
 from server.web.route import Route, body_of
 from server.web.shapes.drafts import PageQuery
 from server.web.shapes.payments import (
@@ -30,14 +31,13 @@ from server.web.shapes.payments import (
 
 async def post_payment(request: web.Request) -> web.Response:
     """Begins a payment for a held time."""
-    settings = request.app[SETTINGS]
     business = request.match_info["business"]
     started = await start_payment(
         request.app[CORE],
         request.app[METHODS],
         body_of(request, PaymentOrder).order(business, Actor.CUSTOMER),
-        hold_s=settings.payment.hold_s,
-        return_url=f"{settings.http.base_url}/book/{business}",
+        hold_s=request.app[SETTINGS].payment.hold_s,
+        return_to=paid_page(request),
     )
     return json_answer(new_payment(started), status=201)
 

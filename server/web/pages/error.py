@@ -8,6 +8,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from server.web.pages.html import page_answer, render_page
+from server.web.pages.language import voice_of
 
 _STYLE = "tokens.css pages.css"
 _FOR_PROGRAMS = ("/v1/", "/feeds/", "/widget/", "/metrics", "/healthz", "/readyz")
@@ -25,12 +26,15 @@ def wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get(hdrs.ACCEPT, "") and not request.path.startswith(_FOR_PROGRAMS)
 
 
-def error_page(problem: web.Response) -> web.Response:
-    """*problem* for people."""
+def error_page(request: web.Request, problem: web.Response) -> web.Response:
+    """*problem* for the person who asked."""
     assert isinstance(problem.body, bytes), "a problem is JSON"
     title, detail = _WORDS.get(problem.status, _ELSE)
     request_id = orjson.loads(problem.body)["request_id"]
-    html = render_page("error.html", _STYLE, status=problem.status, title=title, detail=detail, request_id=request_id)
+    voice = voice_of(request)
+    html = render_page(
+        "error.html", _STYLE, voice, status=problem.status, title=title, detail=detail, request_id=request_id
+    )
     answer = page_answer(html, _STYLE, status=problem.status, private=True)
     for name in ("Retry-After", "Allow"):
         if name in problem.headers:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from server.web.answers import SAFE
+from server.web.pages.language import PageVoice
 
 _CODE = re.compile(r"`([^`]+)`")
 _ENVIRONMENT = Environment(
@@ -35,9 +36,11 @@ def _with_code(text: str) -> Markup:
 _ENVIRONMENT.filters["with_code"] = _with_code
 
 
-def render_page(template: str, style: str, **values: object) -> str:
-    """The page that *template* makes of *values*, with the sheets named in *style* within."""
-    return _ENVIRONMENT.get_template(template).render(**values, style=Markup(_sheet(style)))  # noqa: S704  # our own
+def render_page(template: str, style: str, voice: PageVoice | None = None, **values: object) -> str:
+    """The page that *template* makes of *values*, with the sheets in *style* within; in English without *voice*."""
+    spoken = {"voice": voice, "say": voice.say, "lang": voice.tag, "dir": voice.direction} if voice else {}
+    sheet = Markup(_sheet(style))  # noqa: S704  # our own
+    return _ENVIRONMENT.get_template(template).render(**spoken, **values, style=sheet)
 
 
 def page_answer(
@@ -70,6 +73,7 @@ def page_answer(
     ]
     headers = {**SAFE, "Content-Security-Policy": "; ".join(policy)}
     headers["Cache-Control"] = "no-store" if private else "no-cache"
+    headers["Vary"] = "Origin, Accept-Language"
     if framing != "'none'":
         del headers["X-Frame-Options"]  # the older header knows no list
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)

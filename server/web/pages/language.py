@@ -1,32 +1,47 @@
 """
-Owns finding out which of our languages a visitor reads.
+Owns which of our languages a visitor reads, and saying things in it: in the widget's words where it says the same.
 
-Leaves their words to the widget.
+Leaves what only pages say to the catalogues behind `server/voice`.
 """
 
-from typing import NamedTuple
+import re
+from zoneinfo import ZoneInfo
 
 from aiohttp import hdrs, web
-from babel import Locale, UnknownLocaleError
 from babel.core import negotiate_locale
 
-LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "ja", "ar")
+from server.voice import LANGUAGES, Voice
+from server.web.widget import words
+
+_NOWHERE = ZoneInfo("Etc/UTC")
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
-class Language(NamedTuple):
-    """A language tag as the visitor spells it (BCP 47), and which way it is written."""
+class PageVoice(Voice):
+    """
+    What a page says to one visitor.
 
-    tag: str
-    direction: str
+    Attributes:
+        tag: Their language as they spell it (BCP 47).
+    """
+
+    def __init__(self, tag: str, zone: ZoneInfo = _NOWHERE) -> None:
+        super().__init__(tag, zone)
+        self.tag = tag
+
+    def say(self, sentence: str, **values: str) -> str:
+        """*sentence*, which is English, with *values* in its places."""
+        said = words(self.language).get(sentence)
+        return said.format(**values) if said else super().say(sentence, **values)
+
+    def at(self, zone: ZoneInfo) -> "PageVoice":
+        """The same language, with the clocks of *zone*."""
+        return PageVoice(self.tag, zone)
 
 
-def language_of(request: web.Request) -> Language:
+def voice_of(request: web.Request) -> PageVoice:
     """The first language of Accept-Language (RFC 9110, 12.5.4) that we have; English if there is none."""
     header = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")[:300]
-    wanted = [part.split(";")[0].strip() for part in header.split(",")]
+    wanted = [tag for part in header.split(",") if _TAG.fullmatch(tag := part.split(";")[0].strip())]
     found = negotiate_locale(wanted, LANGUAGES, sep="-") or "en"
-    tag = next((each for each in wanted if each.split("-")[0].lower() == found), found)
-    try:
-        return Language(tag, Locale.parse(tag, sep="-").text_direction)
-    except (UnknownLocaleError, ValueError):
-        return Language("en", "ltr")
+    return PageVoice(next((each for each in wanted if each.split("-")[0].lower() == found), found))

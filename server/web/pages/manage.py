@@ -16,10 +16,9 @@ from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
 from server.usecases.places import View, target_of_token, view
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.amounts import money
 from server.web.pages.book import STYLE
 from server.web.pages.html import page_answer, render_page
-from server.web.pages.language import language_of
+from server.web.pages.language import voice_of
 from server.web.widget import build
 
 _COOKIE = "bookable_place"
@@ -55,7 +54,7 @@ async def get_manage(request: web.Request) -> web.Response:
     """The appointment."""
     token = _token(request)
     if token is None:
-        return _over()
+        return _over(request)
     return _page(request, await view(request.app[CORE], token), token)
 
 
@@ -63,7 +62,7 @@ async def post_manage(request: web.Request) -> web.Response:
     """Cancels, for whoever has no JavaScript; moving is booking another and cancelling this one."""
     token = _token(request)
     if token is None:
-        return _over()
+        return _over(request)
     core = request.app[CORE]
     form = await request.post()
     problem = ""
@@ -74,9 +73,9 @@ async def post_manage(request: web.Request) -> web.Response:
     except (NotFound, Unavailable):
         raise
     except PolicyClosed:
-        problem = "It is too late to cancel this online."
-    except BookingError as error:
-        problem = str(error)
+        problem = "It is too late to change this online."
+    except BookingError:
+        problem = "This did not work. What you typed is kept."
     if problem:
         return _page(request, await view(core, token), token, problem=problem)
     return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}{request.path}"})
@@ -89,29 +88,25 @@ def _token(request: web.Request) -> str | None:
     return token if int(until) > time.time() and where == request.path else None
 
 
-def _over() -> web.Response:
-    html = render_page("manage_over.html", STYLE, lang="en")
+def _over(request: web.Request) -> web.Response:
+    html = render_page("manage_over.html", STYLE, voice_of(request))
     return page_answer(html, STYLE, status=403, private=True)
 
 
 def _page(request: web.Request, seen: View, token: str, *, problem: str = "") -> web.Response:
     appointment, attendee = seen.place.appointment, seen.place.attendee
-    where = zone(appointment.timezone)
-    language = language_of(request)
+    voice = voice_of(request).at(zone(appointment.timezone))
     html = render_page(
         "manage.html",
         STYLE,
+        voice,
         seen=seen,
         appointment=appointment,
         alive=appointment.status in CHANGEABLE and attendee.cancelled_at is None,
-        start=appointment.start.astimezone(where),
-        zone_name=where.key.replace("_", " "),
-        fee=money(seen.late_fee_minor, appointment.currency) if seen.late_fee_minor else "",
+        fee=voice.money(seen.late_fee_minor, appointment.currency) if seen.late_fee_minor else "",
         problem=problem,
         token=token,
         page=f"/book/{appointment.business}",
-        lang=language.tag,
-        dir=language.direction,
         script=f"/widget/{build().name}/bookable.js",
         integrity=build().integrity,
     )

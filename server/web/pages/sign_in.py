@@ -5,6 +5,8 @@ Leaves redeeming the code to `usecases/connections`. Only the button redeems it:
 signing in for another business sees that business's name first, and nothing happens by following a link.
 """
 
+from typing import Any
+
 from aiohttp import web
 
 from server.domain.errors import CalendarRefused, NotFound, Unavailable
@@ -48,6 +50,6 @@ async def post_sign_in(request: web.Request) -> web.Response:
 
 def _page(stage: str, *, status: int = 200, **values: str) -> web.Response:
     """A page for a person in a browser; its address holds a code, which is nobody else's to keep."""
-    shown = {"business": "", "service": "", "state": "", "code": "", "why": "", **values}
+    shown: dict[str, Any] = {"business": "", "service": "", "state": "", "code": "", "why": "", **values}
     html = render_page("sign_in.html", _STYLE, stage=stage, **shown)
     return page_answer(html, _STYLE, status=status, forms=stage == "ask", private=True)

@@ -22,7 +22,7 @@ from server.channels.messages import (
     render_text,
     unlinked,
 )
-from server.channels.translations import LANGUAGES, known_locale
+from server.voice import LANGUAGES, known_locale
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 FACTS = MessageFacts(

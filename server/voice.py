@@ -1,7 +1,8 @@
 """
-Owns the sentences of messages in each language, and dates, times and money as its readers write them.
+Owns the sentences of messages and pages in each language, and dates, times and money as its readers write them.
 
-Leaves which sentence is said to `messages`. The catalogues are gettext's, in `server/locale`; English is in the code.
+Leaves which sentence is said to whoever says it. The catalogues are gettext's, in `server/locale`; English is in the
+code.
 """
 
 import re
@@ -25,6 +26,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 from babel.support import NullTranslations, Translations
+from babel.units import format_unit
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "ja", "ar")
 _LONGEST_TAG = 35
@@ -57,7 +59,7 @@ class Voice:
     def brief(self, moment: datetime) -> str:
         """Weekday, date and time for a subject line."""
         date = format_skeleton("yMMMEd", moment, tzinfo=self._zone, locale=self._locale)
-        return self._together(date, self._time(moment))
+        return self._together(date, self.clock(moment))
 
     def span(self, start: datetime, end: datetime) -> str:
         """Date, and from when to when; the second date too where it is another one."""
@@ -66,16 +68,16 @@ class Voice:
             return f"{self.moment(start)} – {self.moment(end)}"
         if first.utcoffset() != last.utcoffset():
             # The clocks change meanwhile: "2:30 – 2:15" needs to say which.
-            times = " – ".join(f"{self._time(each)} ({self.zone_name(each)})" for each in (start, end))
+            times = " – ".join(f"{self.clock(each)} ({self.zone_name(each)})" for each in (start, end))
         else:
             pattern = "hm" if "a" in self._locale.time_formats["short"].pattern else "Hm"
             # Without a place to break, so that a narrow screen shows the times below the date.
             times = format_interval(start, end, pattern, tzinfo=self._zone, locale=self._locale).translate(_UNBROKEN)
-        return self._together(self._day(start), times)
+        return self._together(self.day(start), times)
 
     def moment(self, moment: datetime) -> str:
         """The date with its weekday, and the time."""
-        return self._together(self._day(moment), self._time(moment))
+        return self._together(self.day(moment), self.clock(moment))
 
     def zone_name(self, moment: datetime) -> str:
         """What the time of the reader's zone is called at that moment."""
@@ -90,10 +92,18 @@ class Voice:
         amount = Decimal(minor).scaleb(-get_currency_precision(currency))
         return format_currency(amount, currency, locale=self._locale)
 
-    def _day(self, moment: datetime) -> str:
+    def length(self, minutes: int) -> str:
+        """Hours and minutes, as far as there are any."""
+        hours, rest = divmod(minutes, 60)
+        parts = ((hours, "duration-hour"), (rest, "duration-minute"))
+        return " ".join(format_unit(count, unit, "short", locale=self._locale) for count, unit in parts if count)
+
+    def day(self, moment: datetime) -> str:
+        """The date with its weekday."""
         return format_date(moment.astimezone(self._zone).date(), "full", locale=self._locale)
 
-    def _time(self, moment: datetime) -> str:
+    def clock(self, moment: datetime) -> str:
+        """The time."""
         return format_time(moment, "short", tzinfo=self._zone, locale=self._locale)
 
     def _together(self, date: str, time: str) -> str:

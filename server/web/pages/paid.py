@@ -1,0 +1,41 @@
+"""
+Owns the page to which a customer comes back from paying: whether it is booked, and what else became of it.
+
+Leaves the payment to `usecases/payments`. Looking changes nothing; while nothing is known the page looks again.
+"""
+
+from uuid import UUID
+
+from aiohttp import web
+
+from server.domain.errors import NotFound
+from server.usecases.payments import view_payment
+from server.web.keys import CORE, SETTINGS
+from server.web.pages.html import page_answer, render_page
+from server.web.pages.language import voice_of
+
+_STYLE = "tokens.css pages.css"
+
+
+def paid_page(request: web.Request) -> str:
+    """The address of the pages of a business's payments; the payment's id follows."""
+    return f"{request.app[SETTINGS].http.base_url}/book/{request.match_info['business']}/paid/"
+
+
+async def get_paid(request: web.Request) -> web.Response:
+    """
+    What became of a payment.
+
+    Raises:
+        NotFound: This business has none with this id.
+    """
+    try:
+        uid = UUID(request.match_info["payment"])
+    except ValueError:
+        raise NotFound(what="payment") from None
+    seen = await view_payment(request.app[CORE], uid)
+    if seen.payment.business != request.match_info["business"]:
+        raise NotFound(what="payment")
+    voice = voice_of(request).at(seen.zone)
+    html = render_page("paid.html", _STYLE, voice, seen=seen, page=f"/book/{seen.payment.business}")
+    return page_answer(html, _STYLE, private=True)
