@@ -18,6 +18,9 @@ const OUT = fileURLToPath(new URL("../server/static/widget/", import.meta.url));
 /** Bytes of gzip in all, with English. */
 const BUDGET = 12_000;
 
+/** Fields that are ours alone, unknown to the server and to browsers: these get shorter names. */
+const OURS = /^(dayOf|drawn|emit|free|freeIn|heldUntil|holdOver|instead|learn|nexts|onoffline|outcome|place|told|waits|wishes|wrong|zonesOpen)$/;
+
 /** Sheets become text without what only people read. */
 const sheets = {
   name: "sheets",
@@ -34,6 +37,7 @@ async function made() {
     entryPoints: [`${HERE}src/bookable.js`],
     bundle: true,
     minify: true,
+    mangleProps: OURS,
     format: "esm",
     target: "es2022",
     charset: "utf8",
@@ -49,9 +53,11 @@ async function made() {
     .map((name) => readFileSync(`${HERE}src/${name}`, "utf8"))
     .join("\n");
   const said = [...source.matchAll(/\bt\((?:[\w. =!"]+\? )?"([^"]+)"(?: : "([^"]+)")?/g)].flatMap(([, ...each]) => each.filter(Boolean));
-  for (const name of readdirSync(`${HERE}src/languages`).sort()) {
-    const words = JSON.parse(readFileSync(`${HERE}src/languages/${name}`, "utf8"));
-    const missing = said.filter((sentence) => !words[sentence]);
+  const languages = readdirSync(`${HERE}src/languages`).sort().map((name) => [name, JSON.parse(readFileSync(`${HERE}src/languages/${name}`, "utf8"))]);
+  for (const [name, words] of languages) {
+    const clash = Object.keys(words).flatMap((sentence) => [...sentence.matchAll(/{(\w+)}/g)]).find(([, value]) => OURS.test(value));
+    if (clash) throw new Error(`${clash[0]} stands in a sentence, and would get another name`);
+    const missing = [...said, ...languages.flatMap(([, others]) => Object.keys(others))].filter((sentence) => !words[sentence]);
     const unused = Object.keys(words).filter((sentence) => !source.includes(`"${sentence}"`));
     if (missing.length || unused.length) throw new Error(`${name} lacks ${missing.join(" | ")}; nobody says ${unused.join(" | ")}`);
     files[name] = `${JSON.stringify(words)}\n`;

@@ -47,6 +47,16 @@ SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency
 """
 
 
+async def home_zone(session: Session, business: str) -> str:
+    """The zone of a business's first location; UTC if it has none."""
+    found: str | None = await session.value(
+        "SELECT l.timezone FROM businesses b JOIN locations l ON l.business_id = b.id AND l.active"
+        " WHERE b.slug = $1 ORDER BY l.id LIMIT 1",
+        business,
+    )
+    return found or "Etc/UTC"
+
+
 async def load_profile(session: Session, business: str) -> dict[str, Any]:
     """
     The profile of *business*: only what is active, nothing that is private.

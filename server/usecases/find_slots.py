@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from server.domain.catalogue import Offer, Taken, ceil_second, question_for
 from server.domain.slots import Refusal, explain, find_starts
-from server.domain.zones import day_span
+from server.domain.zones import day_span, zone
 from server.store.engine import Session
+from server.store.profile import home_zone
 from server.store.taken import load_taken
 from server.usecases.core import Core
 from server.usecases.offering import offers_of, with_current_offers
@@ -66,7 +67,8 @@ async def find_slots(core: Core, query: SlotQuery) -> Availability:
 async def _find(core: Core, query: SlotQuery, *, anew: bool) -> Availability:
     offers = await _offers(core, query, anew=anew)
     if not offers:
-        where = query.where or ZoneInfo("UTC")
+        async with core.database.reading() as session:
+            where = query.where or zone(await home_zone(session, query.business))
         return Availability(where=where, first=query.first, last=query.last, slots=(), next_available=None)
     where = query.where or offers[0].location.zone
     window = day_span(where, query.first, query.last)

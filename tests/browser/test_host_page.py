@@ -139,6 +139,21 @@ async def test_behind_a_button_it_is_a_dialog_that_gives_the_focus_back(visitor:
     await expect(robin.button("Book an appointment")).to_be_focused()
 
 
+async def test_a_whole_booking_fits_into_the_dialog(visitor: MakeVisitor, shop: World) -> None:
+    await shop.service("wash")
+    robin = await visitor(width=390)
+    await robin.open(layout="popup")
+    await robin.page.wait_for_function("!!customElements.get('bookable-widget')")
+    await robin.page.evaluate("document.querySelector('bookable-widget').open()")
+
+    await robin.button("Wash", exact=False).click()
+    await robin.book_first()
+    await robin.button("Close").click()
+
+    await expect(robin.page.get_by_role("dialog")).not_to_be_visible()
+    assert [status for status, *_ in await robin.appointments()] == ["confirmed"]
+
+
 async def test_nothing_is_asked_before_it_is_nearly_seen(visitor: MakeVisitor) -> None:
     robin = await visitor()
     asked: list[str] = []

@@ -27,6 +27,11 @@ async def test_price_length_and_terms_are_said_before_it_is_booked(visitor: Make
 
     await expect(robin.page.get_by_text("1 hr 30 mins · €48.50")).to_be_visible()
     await robin.times.last.click()
+    await expect(robin.page.get_by_text("Cancelling now costs €15.")).to_be_visible()  # it is less than two days off
+    await robin.button("Back").click()
+    await robin.page.locator("[part~=turn]").last.click()
+    await robin.page.locator("[part~=day-free]").nth(8).click()
+    await robin.times.last.click()
     await expect(robin.page.get_by_text("Free to cancel until")).to_contain_text("Later it costs €15.")
 
 

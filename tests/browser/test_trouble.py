@@ -45,7 +45,7 @@ async def test_A1_two_browsers_that_want_one_time_get_one_appointment(visitor: M
     await expect(loser.page.get_by_label("Name", exact=True)).to_have_value("Robin Example")
     assert len(await robin.appointments()) == 1
 
-    await loser.page.locator("[part~=slot]").first.click()
+    await loser.page.locator("[part~=instead] button").first.click()
     await loser.button("Book").click()
     await expect(loser.heading("You are booked")).to_be_visible()
     assert len(await robin.appointments()) == 2
@@ -174,7 +174,7 @@ async def test_a_time_that_is_taken_while_the_form_is_filled_in_is_replaced_by_o
 
     await expect(robin.page.get_by_text("Somebody has just taken this time.")).to_be_visible()
     await expect(robin.page.get_by_label("Email", exact=True)).to_have_value("robin@example.com")
-    await robin.times.first.click()
+    await robin.page.locator("[part~=instead] button").first.click()
     await robin.button("Book").click()
     await expect(robin.heading("You are booked")).to_be_visible()
     assert await robin.page.locator("[part~=when]").inner_text() != start
@@ -212,3 +212,25 @@ async def test_what_is_missing_is_said_at_the_field_that_gets_the_focus(visitor:
     email = robin.page.get_by_label("Email", exact=True)
     await expect(email).to_have_accessible_description("Please write an address like name@example.com.")
     assert await robin.appointments() == []
+
+
+async def test_an_own_hold_on_its_way_stands_in_nobody_s_way(visitor: MakeVisitor) -> None:
+    robin = await visitor()
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(0.7)
+        await route.continue_()
+
+    await robin.page.route("**/holds", slowly)
+    await robin.page.route("**/holds/*", slowly)
+    await robin.open(prefill_name="Robin Example", prefill_email="robin@example.com")
+    await robin.times.first.click()
+    await robin.button("Back").click()  # before it is held
+    await robin.times.first.click()
+    await expect(robin.page.get_by_text("Held for you")).to_be_visible()
+    await robin.button("Back").click()  # and before it is let go
+    await robin.times.first.click()
+    await robin.button("Book").click()
+
+    await expect(robin.heading("You are booked")).to_be_visible()
+    assert [status for status, *_ in await robin.appointments()] == ["confirmed"]

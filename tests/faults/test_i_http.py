@@ -296,3 +296,14 @@ async def test_L112_only_a_listed_origin_is_let_in(client: Client, world: World,
     assert [r.headers.get("Access-Control-Allow-Origin") for r in (read, asked)] == [expected] * 2
     assert all("Origin" in r.headers["Vary"] for r in (read, asked))
     assert "Access-Control-Allow-Credentials" not in read.headers
+
+
+async def test_L112_a_site_may_read_that_a_hold_was_let_go_whoever_answered_before(client: Client, world: World) -> None:
+    site = {"Origin": "https://shop.example.com"}
+    await world.sql("UPDATE businesses SET allowed_origins = $2 WHERE id = $1", world.business_id, list(site.values()))
+    held = await world.hold(world.at(10))
+
+    gone = await client.delete(f"/v1/holds/{held.token}", headers=site)
+
+    assert gone.status == 204
+    assert gone.headers["Access-Control-Allow-Origin"] == site["Origin"]

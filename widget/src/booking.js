@@ -24,24 +24,42 @@ const TOLD = ["id", "status", "start", "end", "service", "provider", "location"]
 const MARGIN_MS = 2000;
 
 /**
- * A time is chosen. It is held while the form is filled in; nobody waits for that.
+ * What is done about holds, one after the other: an own hold that is still on its way, or on its way out, would stand in
+ * the way of the next, and of booking.
+ */
+let holding = Promise.resolve();
+
+/** @param {() => any} work */
+const inTurn = (work) => (holding = holding.finally(work));
+
+/**
+ * A time is chosen. It is held while the form is filled in.
  *
  * @param {State} s
  * @param {Slot} slot
  */
-export async function select(s, slot) {
+export function select(s, slot) {
   const { start, end } = slot;
   if (!s.emit("slot-selected", { ...asked(s), start, end })) return;
   letGo(s);
   go(s, s.place ? "move" : "details", { slot, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
-  if (s.place) return;
+  if (!s.place) inTurn(() => hold(s, slot));
+}
+
+/**
+ * @param {State} s
+ * @param {Slot} slot
+ */
+async function hold(s, slot) {
+  const wanted = () => s.slot === slot && s.step === "details";
+  if (!wanted() || s.hold) return;
   try {
-    const { hold } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start }, key: newKey() });
+    const { hold } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey() });
     const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
-    if (s.slot === slot && s.step === "details") change(s, { hold, heldUntil });
-    else release(s, hold);
+    if (wanted()) change(s, { hold, heldUntil });
+    else await release(s, hold);
   } catch (/** @type {any} */ error) {
-    if (s.slot === slot && error.status === 409) lost(s, error);
+    if (wanted() && error.status === 409) lost(s, error);
     // Else it is booked without being held.
   }
 }
@@ -59,7 +77,8 @@ export function tick(s) {
 
 /** @param {State} s */
 export function letGo(s) {
-  if (s.hold && !s.waits) release(s, s.hold);
+  const { hold, waits } = s;
+  if (hold && !waits) inTurn(() => release(s, hold));
   Object.assign(s, { hold: "", heldUntil: 0 });
 }
 
@@ -105,9 +124,12 @@ export function isComplete(s, needs) {
 
 /** @param {State} s */
 export async function submit(s) {
-  const { service, slot, hold } = s;
+  const { service, slot } = s;
   if (s.waits || !service || !slot || !isComplete(s)) return;
-  const order = { ...asked(s), start: slot.start, customer: customer(s), answers: s.form.answers, hold };
+  change(s, { waits: true });
+  await holding;
+  if (!s.waits) return; // it was taken
+  const order = { ...asked(s), start: slot.start, customer: customer(s), answers: s.form.answers, hold: s.hold };
   await book(s, order, service.payment === "online" && service.price_minor > 0);
 }
 

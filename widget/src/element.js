@@ -163,7 +163,7 @@ export class BookableWidget extends HTMLElement {
     );
     patch(this.#root, [
       layout === "button" ? button("submit", t("Book an appointment"), () => this.open()) : "",
-      layout ? h("dialog", { "aria-label": t("Book an appointment") }, body) : body,
+      layout ? h("dialog", { "aria-label": t("Book an appointment"), open: this.#dialog?.open || null }, body) : body,
     ]);
     const { accent, on_accent: ink, scheme, radius_px: radius } = s.profile?.theme ?? {};
     const wishes = { "--brand": accent, "--on-brand": ink, "--round": radius && `${radius}px`, "color-scheme": this.getAttribute("theme") ?? scheme };

@@ -108,7 +108,7 @@ export function change(s, changes) {
  * @param {Partial<State>} [changes]
  */
 export function go(s, step, changes) {
-  change(s, { wrong: {}, problem: undefined, waits: false, ...changes, step });
+  change(s, { wrong: {}, problem: undefined, waits: false, zonesOpen: false, ...changes, step });
   s.focus("title");
 }
 

@@ -41,7 +41,7 @@ from server.usecases.hold import hold
 from server.usecases.once import Once, Replay
 from server.usecases.payments import start_payment
 from server.web.keys import CORE, METHODS, SETTINGS
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import brand_rule, page_answer, render_page
 from server.web.pages.language import PageVoice, voice_of
 from server.web.pages.paid import paid_page
 from server.web.route import query_of
@@ -179,8 +179,9 @@ async def _page(
         found = await _times(request, profile, service, asked)
         voice = voice.at(found["where"])
         values |= found
-    html = render_page("book.html", STYLE, voice, **values)
-    return page_answer(html, STYLE, status=status, forms=True, widget=True, framed_by=origins)
+    brand = brand_rule(profile["theme"])
+    html = render_page("book.html", STYLE, voice, brand=brand, **values)
+    return page_answer(html, STYLE, status=status, forms=True, widget=True, framed_by=origins, brand=brand)
 
 
 async def _times(request: web.Request, profile: Row, service: Row, asked: BookQuery) -> dict[str, Any]:

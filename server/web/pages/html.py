@@ -7,9 +7,10 @@ Leaves what stands on the page to its neighbours.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -43,6 +44,12 @@ def render_page(template: str, style: str, voice: PageVoice | None = None, **val
     return _ENVIRONMENT.get_template(template).render(**spoken, **values, style=sheet)
 
 
+def brand_rule(theme: Mapping[str, Any]) -> str:
+    """The colour of a business, as a sheet of its own; empty if it has chosen none."""
+    accent = theme.get("accent")
+    return f":root{{--brand:{accent};--on-brand:{theme['on_accent']}}}" if accent else ""
+
+
 def page_answer(
     html: str,
     style: str,
@@ -52,6 +59,7 @@ def page_answer(
     widget: bool = False,
     framed_by: Iterable[str] = (),
     private: bool = False,
+    brand: str = "",
 ) -> web.Response:
     """
     The page as an answer: nothing on it comes from, or goes to, any host but ours.
@@ -61,11 +69,12 @@ def page_answer(
         widget: It runs the widget: our script, and what that asks us.
         framed_by: Origins that may show it in a frame; none by default.
         private: It is about one person: nobody keeps it.
+        brand: The rule of `brand_rule` that is on it.
     """
     framing = " ".join(sorted(framed_by)) or "'none'"
     policy = [
         "default-src 'none'",
-        f"style-src '{_source_of(style)}'",
+        f"style-src {_source_of(_sheet(style))} {_source_of(brand)}",
         "base-uri 'none'",
         "form-action 'self'" if forms else "form-action 'none'",
         f"frame-ancestors {framing}",
@@ -96,7 +105,7 @@ def _sheet(style: str) -> str:
     return "".join((files("server") / "static" / name).read_text("utf-8") for name in style.split())
 
 
-@lru_cache(maxsize=16)
-def _source_of(style: str) -> str:
+@lru_cache(maxsize=1024)
+def _source_of(sheet: str) -> str:
     """The sheet's hash, as the policy names it."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(_sheet(style).encode()).digest()).decode()
+    return f"'sha256-{base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()}'" if sheet else ""

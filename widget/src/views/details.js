@@ -4,7 +4,7 @@ import { select, submit } from "../booking.js";
 import { back } from "../flow.js";
 import { join, waitRange } from "../managing.js";
 import { h } from "../patch.js";
-import { button, facts, field, form, problem, sender, title } from "./frame.js";
+import { LATE, button, facts, field, form, problem, sender, title } from "./frame.js";
 
 /** @typedef {import("./frame.js").Scene} Scene */
 
@@ -17,8 +17,7 @@ export function details(scene) {
   const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency) }) : t(approval === "manual" ? "Send request" : "Book");
   return [
     title(t("Your details")),
-    chosen(scene),
-    problem(scene, () => submit(s)),
+    chosen(scene, () => submit(s)),
     form(
       () => submit(s),
       who(scene, phone),
@@ -43,11 +42,12 @@ export function details(scene) {
 const actions = (scene, label) => h("p.row actions", sender(scene, label), button("quiet", scene.t("Back"), () => back(scene.s)));
 
 /**
- * The time that was chosen, how long it is held, and what there is if it was taken.
+ * The time that was chosen, how long it is held, what went wrong, and what there is if it was taken.
  *
  * @param {Scene} scene
+ * @param {() => void} [again]
  */
-export function chosen(scene) {
+export function chosen(scene, again) {
   const { s, t, f } = scene;
   const { slot, heldUntil, holdOver, instead, provider, location, free } = s;
   if (!slot) return null;
@@ -58,11 +58,12 @@ export function chosen(scene) {
       heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
       holdOver && h("p.hold", { role: "status" }, t("It is no longer held, but may still be free.")),
     ),
+    problem(scene, again),
     instead?.length &&
       h(
         "div.empty",
         h("p", t("These are free:")),
-        h("ul.instead", instead.map((each) => h("li", { key: each.at }, button("slot", f.moment(each.at, free.zone), () => select(s, each))))),
+        h("ul.instead", instead.map((each) => h("li", { key: each.at }, button("quiet", f.moment(each.at, free.zone), () => select(s, each))))),
       ),
   ];
 }
@@ -88,18 +89,28 @@ function who(scene, phone) {
  */
 function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency }) {
   if (!minutes || !s.slot) return null;
-  const time = f.moment(s.slot.at - minutes * 60_000, s.free.zone);
-  return h("p.note", `${t("Free to cancel until {time}.", { time })} ${fee ? t("Later it costs {fee}.", { fee: f.price(fee, currency) }) : t("Later only by phone.")}`);
+  const until = s.slot.at - minutes * 60_000;
+  const still = until > Date.now();
+  const [later, now] = fee ? ["Later it costs {fee}.", "Cancelling now costs {fee}."] : ["Later only by phone.", LATE];
+  return h("p.note", [
+    still && t("Free to cancel until {time}.", { time: f.moment(until, s.free.zone) }),
+    " ",
+    t(still ? later : now, { fee: f.price(fee, currency) }),
+  ]);
 }
+
+export const WAITING = "We mail you if a time becomes free between {from} and {to}.";
+
+/** Of which days, in words. @param {Scene} scene */
+export const waitDays = ({ s, f }) => ({ from: f.day(waitRange(s).from), to: f.day(waitRange(s).to) });
 
 /** @param {Scene} scene */
 export function waitlist(scene) {
-  const { s, t, f } = scene;
-  const { from, to } = waitRange(s);
+  const { s, t } = scene;
   const send = () => join(s);
   return [
     title(t("Join the waitlist")),
-    h("p.note", t("We mail you if a time becomes free between {from} and {to}.", { from: f.day(from), to: f.day(to) })),
+    h("p.note", t(WAITING, waitDays(scene))),
     problem(scene, send),
     form(send, who(scene), actions(scene, t("Join"))),
   ];

@@ -95,7 +95,7 @@ export function field({ s, t }, name, label, value = "", set, { required, option
 }
 
 const TAKEN = "Somebody has just taken this time.";
-const LATE = "It is too late to change this online.";
+export const LATE = "It is too late to change this online.";
 /** @type {Record<string, string>} */
 const PROBLEMS = {
   "slot-unavailable": TAKEN,
@@ -127,7 +127,7 @@ export function problem({ s, t }, again) {
  * @param {string | undefined} phone
  * @param {Scene["t"]} t
  */
-export const call = (phone, t) => phone && link(`tel:${phone}`, t("Call {phone}", { phone }));
+export const call = (phone, t) => phone && link(`tel:${phone}`, t("Call {phone}", { phone: `\u200e${phone}` }));
 
 /**
  * What, with whom, where and when: in the place's zone, and in the customer's own where that differs.

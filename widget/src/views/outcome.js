@@ -5,33 +5,36 @@ import { cancel, move, openPlace } from "../managing.js";
 import { h } from "../patch.js";
 import { fail, go, newKey } from "../state.js";
 import { enter } from "../times.js";
-import { chosen } from "./details.js";
-import { button, call, facts, link, problem, sender, title } from "./frame.js";
+import { WAITING, chosen, waitDays } from "./details.js";
+import { LATE, button, call, facts, link, problem, sender, title } from "./frame.js";
 
 /** @typedef {import("./frame.js").Scene} Scene */
 
+const INVITED = "An invitation is on its way to {email}.";
+const CANCELLED = "Your appointment is cancelled";
+
+/** What has happened, and what comes next. */
 const OUTCOMES = {
-  booked: "You are booked",
-  requested: "Your request is sent",
-  rescheduled: "Your appointment is moved",
-  cancelled: "Your appointment is cancelled",
-  waitlisted: "You are on the waitlist",
+  booked: ["You are booked", INVITED],
+  requested: ["Your request is sent", "{business} answers by mail to {email}."],
+  rescheduled: ["Your appointment is moved", INVITED],
+  cancelled: [CANCELLED, ""],
+  waitlisted: ["You are on the waitlist", WAITING],
 };
 
 /** @param {Scene} scene */
 export function done(scene) {
   const { s, t } = scene;
   const { outcome, result, profile, form, wishes } = s;
+  const [what = "", next = ""] = OUTCOMES[outcome];
   const token = result.manage_token ?? s.token;
   const email = form.email || result.customer?.email;
   return [
-    outcome !== "cancelled" && h("div.mark", { "aria-hidden": "true" }, "✓"),
-    title(t(OUTCOMES[outcome])),
+    next && h("div.mark", { "aria-hidden": "true" }, "✓"),
+    title(t(what)),
     h("slot", { name: "confirmation" }),
     result.start && facts(scene, result),
-    outcome !== "cancelled" &&
-      outcome !== "waitlisted" &&
-      h("p.note", t(outcome === "requested" ? "{business} answers by mail to {email}." : "An invitation is on its way to {email}.", { business: profile.name, email })),
+    next && h("p.note", t(next, { business: profile.name, email, ...(next === WAITING && waitDays(scene)) })),
     outcome === "booked" &&
       h(
         "p.row links",
@@ -40,7 +43,7 @@ export function done(scene) {
       ),
     h(
       "p.row actions",
-      token && outcome !== "cancelled" && button("quiet", t("Change or cancel"), () => openPlace(s, token).catch((error) => fail(s, error))),
+      token && next && button("quiet", t("Change or cancel"), () => openPlace(s, token).catch((error) => fail(s, error))),
       !wishes["manage-token"] && button("quiet", t("Book another"), () => again(s)),
     ),
   ];
@@ -53,10 +56,10 @@ export function yours(scene) {
   const { can_cancel: cancels, can_reschedule: moves } = place.policy;
   const alive = /confirmed|pending/.test(place.status);
   return [
-    title(t(place.status === "cancelled" ? OUTCOMES.cancelled : "Your appointment")),
+    title(t(place.status === "cancelled" ? CANCELLED : "Your appointment")),
     managed(scene),
     problem(scene),
-    alive && !cancels && !moves && h("p", t("It is too late to change this online."), " ", call(profile.phone, t)),
+    alive && !cancels && !moves && h("p", t(LATE), " ", call(profile.phone, t)),
     h(
       "p.row actions",
       moves && button("submit", t("Move"), () => enter(s)),
@@ -80,7 +83,7 @@ export const moving = (scene) =>
 
 /** @param {Scene} scene */
 export const cancelling = (scene) =>
-  sure(scene, "Cancel this appointment?", managed(scene), sender(scene, scene.t("Cancel appointment"), () => cancel(scene.s)), "Keep it");
+  sure(scene, "Cancel this appointment?", [managed(scene), problem(scene)], sender(scene, scene.t("Cancel appointment"), () => cancel(scene.s)), "Keep it");
 
 /**
  * @param {Scene} scene
@@ -92,6 +95,5 @@ export const cancelling = (scene) =>
 const sure = (scene, question, what, yes, no) => [
   title(scene.t(question)),
   what,
-  problem(scene),
   h("p.row actions", yes, button("quiet", scene.t(no), () => back(scene.s))),
 ];
