@@ -15,8 +15,8 @@ import { minify } from "terser";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const OUT = fileURLToPath(new URL("../server/static/widget/", import.meta.url));
 
-/** Bytes of gzip in all, with English. */
-const BUDGET = 12_000;
+/** Bytes in all, with English: so many here are 12,000 of `gzip -9`, whose header is longer. */
+const BUDGET = 11_980;
 
 /** Fields that are ours alone, unknown to the server and to browsers: these get shorter names. */
 const OURS = /^(dayOf|drawn|emit|free|freeIn|heldUntil|holdOver|instead|learn|nexts|onoffline|outcome|place|told|waits|wishes|wrong|zonesOpen)$/;

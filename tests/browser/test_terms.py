@@ -159,7 +159,7 @@ async def test_many_times_of_a_day_stand_by_part_of_the_day(visitor: MakeVisitor
     await robin.open(service="cut")
     await robin.page.get_by_role("button", name="free times: ", exact=False).nth(3).click()  # a whole day
 
-    parts = robin.page.locator("[part~=part-of-day]")
+    parts = robin.page.locator("[part~=period]")
     await expect(parts).to_have_text(["Morning", "Afternoon"])
     morning, afternoon = [
         await each.locator("[part~=slot]").all_inner_texts() for each in await robin.page.locator("[part~=slots]").all()

@@ -40,8 +40,7 @@ async def test_another_zone_moves_the_times_and_not_the_moment(visitor: MakeVisi
     await robin.button("Times in Berlin").click()
     field = robin.page.get_by_role("combobox", name="Find your city")
     await expect(field).to_be_focused()
-    await field.fill("Europe/London")
-    await field.press("Enter")
+    await field.press_sequentially("Europe/London")
 
     await expect(robin.button("Times in London")).to_be_visible()
     after = await robin.times.first.inner_text()

@@ -210,7 +210,7 @@ async def test_what_is_missing_is_said_at_the_field_that_gets_the_focus(visitor:
     await expect(name).to_have_attribute("aria-invalid", "true")
     await expect(name).to_have_accessible_description("Please fill this in.")
     email = robin.page.get_by_label("Email", exact=True)
-    await expect(email).to_have_accessible_description("Please write an address like name@example.com.")
+    await expect(email).to_have_accessible_description("Please write it like name@example.com.")
     assert await robin.appointments() == []
 
 

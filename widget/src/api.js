@@ -44,7 +44,6 @@ export async function ask({ base, onoffline }, path, { body, method = body ? "PO
         // The browser keeps answers and asks whether they are still true; no preflight is needed for that.
         cache: "no-cache",
         credentials: "omit",
-        referrerPolicy: "no-referrer",
         keepalive: leaving,
         signal: AbortSignal.timeout(PATIENCE_MS),
       });

@@ -60,7 +60,7 @@ export const likelyLocation = (locations, wanted, zone) =>
   named(locations, wanted) ?? locations.find(({ timezone }) => timezone === zone) ?? locations[0];
 
 export const FILL = "Please fill this in.";
-export const ADDRESS = "Please write an address like name@example.com.";
+export const ADDRESS = "Please write it like name@example.com.";
 
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 

@@ -26,7 +26,7 @@ export async function start(s) {
   const clock = setInterval(() => (tick(s), poll(s)), 1000);
   document.addEventListener("visibilitychange", () => (look(s), listen(s)), { signal });
   addEventListener("pagehide", () => letGo(s), { signal });
-  signal.onabort = () => (clearInterval(clock), s.stream?.close(), letGo(s));
+  signal.onabort = () => (clearInterval(clock), s.stream?.close(), letGo(s), (s.slot = undefined));
   s.onoffline = (offline) => change(s, { offline });
   try {
     await (s.token ? openPlace(s, s.token) : open(s));

@@ -32,6 +32,7 @@ import { FreeTimes } from "./month.js";
  * @property {import("./catalogue.js").Profile} profile
  * @property {import("./catalogue.js").Service} [service]
  * @property {string} search What services are looked for by.
+ * @property {string} [city] What a zone is looked for by.
  * @property {string} provider Empty: whoever is free.
  * @property {string} location
  * @property {string} zone That times are to be shown in; empty: the location's.

@@ -133,7 +133,7 @@ def _keyed(order: AppointmentOrder, typed: Mapping[str, str]) -> KeyedRequest | 
 def _missing(voice: PageVoice, error: ValidationError) -> str:
     field = str(error.errors(include_url=False, include_input=False)[0]["loc"][-1])
     if field == "email":
-        return voice.say("Please write an address like name@example.com.")
+        return voice.say("Please write it like name@example.com.")
     name = {"name": "Name", "phone": "Phone"}.get(field)
     return f"{voice.say(name)}: {voice.say(_FILL)}" if name else voice.say(_FILL)
 

@@ -17,7 +17,7 @@ from server.web.route import query_of
 from server.web.shapes.book import EmbedQuery
 from server.web.widget import build
 
-_ACCENT = "#1f4e5f"
+_ACCENT = "#114455"
 _LANGUAGES = (
     ("en", "English"),
     ("de", "Deutsch"),

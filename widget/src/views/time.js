@@ -155,7 +155,7 @@ function times(scene) {
     slots.length > MANY
       ? ["Morning", "Afternoon", "Evening"].map((name, part) => {
           const some = slots.filter(({ start }) => partOf(start) === part);
-          return some.length > 0 && [h("h4.part-of-day", t(name)), list(some)];
+          return some.length > 0 && [h("h4.period", t(name)), list(some)];
         })
       : slots.length
         ? list(slots)

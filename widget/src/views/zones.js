@@ -1,13 +1,14 @@
 /** Owns saying which zone times are in, and choosing another. */
 
-import { city, ownZone } from "../formats.js";
+import { city } from "../formats.js";
 import { h } from "../patch.js";
 import { change } from "../state.js";
 import { alter } from "../times.js";
-import { button } from "./frame.js";
+import { button, field } from "./frame.js";
 
 /** @param {import("./frame.js").Scene} scene */
-export function zones({ s, t, f }) {
+export function zones(scene) {
+  const { s, t, f } = scene;
   const { free, zonesOpen } = s;
   if (!free.zone) return null;
   const toggle = () => {
@@ -16,18 +17,16 @@ export function zones({ s, t, f }) {
   };
   // Four hundred of them, made only when somebody asks; the browser searches them.
   const all = zonesOpen ? Intl.supportedValuesOf("timeZone") : [];
+  const choose = (/** @type {string} */ typed) => {
+    s.city = typed;
+    if (all.includes(typed)) alter(s, { zone: typed, city: "" });
+  };
   return h(
     "div.zone",
     button("link", t("Times in {zone}", { zone: city(free.zone) }), toggle, { "aria-expanded": !!zonesOpen }),
     zonesOpen && [
-      h("input.input", {
-        list: "zones",
-        "data-focus": "zones",
-        "aria-label": t("Find your city"),
-        placeholder: ownZone(),
-        onchange: (/** @type {any} */ { target }) => all.includes(target.value) && alter(s, { zone: target.value }),
-      }),
-      h("datalist", { id: "zones" }, all.map((value) => h("option", { value }, `${city(value)}, ${f.time(Date.now(), value, "shortOffset")}`))),
+      field(scene, "zones", t("Find your city"), s.city, choose, { required: true, list: "zones-all", "data-focus": "zones" }),
+      h("datalist", { id: "zones-all" }, all.map((value) => h("option", { value }, `${city(value)}, ${f.time(Date.now(), value, "shortOffset")}`))),
     ],
   );
 }
