@@ -41,7 +41,7 @@ from server.usecases.hold import hold
 from server.usecases.once import Once, Replay
 from server.usecases.payments import start_payment
 from server.web.keys import CORE, METHODS, SETTINGS
-from server.web.pages.html import brand_rule, page_answer, render_page
+from server.web.pages.html import STYLE, brand_rule, page_answer, render_page
 from server.web.pages.language import PageVoice, voice_of
 from server.web.pages.paid import paid_page
 from server.web.route import query_of
@@ -49,7 +49,6 @@ from server.web.shapes.appointments import AppointmentOrder
 from server.web.shapes.book import BookQuery
 from server.web.widget import build
 
-STYLE = "tokens.css pages.css"
 _DAYS = 7
 _FILL = "Please fill this in."
 

@@ -15,7 +15,7 @@ from server.web.openapi import API_DOCUMENT
 from server.web.pages.html import page_answer, render_page
 
 Json = dict[str, Any]
-_STYLE = "docs.css"
+_STYLE = "tokens.css base.css docs.css"
 DOCS = web.AppKey("docs page", dict[str, str])
 
 

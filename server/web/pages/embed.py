@@ -11,8 +11,7 @@ from aiohttp import web
 from server.domain.errors import NotFound
 from server.store.profile import load_profile
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.book import STYLE
-from server.web.pages.html import page_answer, render_page, static_answer
+from server.web.pages.html import STYLE, page_answer, render_page, static_answer
 from server.web.route import query_of
 from server.web.shapes.book import EmbedQuery
 from server.web.widget import build

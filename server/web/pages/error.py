@@ -7,10 +7,9 @@ Leaves what programs get to `web/problems`.
 import orjson
 from aiohttp import hdrs, web
 
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 
-_STYLE = "tokens.css pages.css"
 _FOR_PROGRAMS = ("/v1/", "/feeds/", "/widget/", "/metrics", "/healthz", "/readyz")
 
 _WORDS = {
@@ -33,9 +32,9 @@ def error_page(request: web.Request, problem: web.Response) -> web.Response:
     request_id = orjson.loads(problem.body)["request_id"]
     voice = voice_of(request)
     html = render_page(
-        "error.html", _STYLE, voice, status=problem.status, title=title, detail=detail, request_id=request_id
+        "error.html", STYLE, voice, status=problem.status, title=title, detail=detail, request_id=request_id
     )
-    answer = page_answer(html, _STYLE, status=problem.status, private=True)
+    answer = page_answer(html, STYLE, status=problem.status, private=True)
     for name in ("Retry-After", "Allow"):
         if name in problem.headers:
             answer.headers[name] = problem.headers[name]

@@ -19,6 +19,9 @@ from markupsafe import Markup, escape
 from server.web.answers import SAFE
 from server.web.pages.language import PageVoice
 
+STYLE = "tokens.css base.css pages.css"
+"""The sheets of most pages."""
+
 _CODE = re.compile(r"`([^`]+)`")
 _ENVIRONMENT = Environment(
     loader=PackageLoader("server", "templates/pages"),

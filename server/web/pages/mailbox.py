@@ -19,7 +19,7 @@ from server.web.answers import SAFE
 from server.web.keys import SETTINGS
 from server.web.pages.html import page_answer, render_page
 
-_STYLE = "mailbox.css"
+_STYLE = "tokens.css base.css mailbox.css"
 _NAME = re.compile(r"[A-Za-z0-9@._+-]{1,200}\.eml")
 _MOST = 200
 

@@ -16,8 +16,7 @@ from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
 from server.usecases.places import View, target_of_token, view
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.book import STYLE
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 from server.web.widget import build
 

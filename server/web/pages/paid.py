@@ -11,10 +11,8 @@ from aiohttp import web
 from server.domain.errors import NotFound
 from server.usecases.payments import view_payment
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
-
-_STYLE = "tokens.css pages.css"
 
 
 def paid_page(request: web.Request) -> str:
@@ -37,5 +35,5 @@ async def get_paid(request: web.Request) -> web.Response:
     if seen.payment.business != request.match_info["business"]:
         raise NotFound(what="payment")
     voice = voice_of(request).at(seen.zone)
-    html = render_page("paid.html", _STYLE, voice, seen=seen, page=f"/book/{seen.payment.business}")
-    return page_answer(html, _STYLE, private=True)
+    html = render_page("paid.html", STYLE, voice, seen=seen, page=f"/book/{seen.payment.business}")
+    return page_answer(html, STYLE, private=True)

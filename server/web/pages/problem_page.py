@@ -12,7 +12,7 @@ from server.domain.errors import NotFound
 from server.web.pages.html import page_answer, render_page
 from server.web.problems import INTERNAL, KINDS, OF_STATUS, ProblemKind
 
-_STYLE = "docs.css"
+_STYLE = "tokens.css base.css docs.css"
 
 EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     "invalid-request": (

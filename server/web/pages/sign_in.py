@@ -12,11 +12,9 @@ from aiohttp import web
 from server.domain.errors import CalendarRefused, NotFound, Unavailable
 from server.usecases.connections import awaited, finish_sign_in
 from server.web.keys import ACCOUNTS, CORE
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.route import query_of
 from server.web.shapes.calendars import SignInQuery
-
-_STYLE = "tokens.css pages.css"
 
 
 async def get_sign_in(request: web.Request) -> web.Response:
@@ -51,5 +49,5 @@ async def post_sign_in(request: web.Request) -> web.Response:
 def _page(stage: str, *, status: int = 200, **values: str) -> web.Response:
     """A page for a person in a browser; its address holds a code, which is nobody else's to keep."""
     shown: dict[str, Any] = {"business": "", "service": "", "state": "", "code": "", "why": "", **values}
-    html = render_page("sign_in.html", _STYLE, stage=stage, **shown)
-    return page_answer(html, _STYLE, status=status, forms=stage == "ask", private=True)
+    html = render_page("sign_in.html", STYLE, stage=stage, **shown)
+    return page_answer(html, STYLE, status=status, forms=stage == "ask", private=True)

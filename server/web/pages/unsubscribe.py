@@ -8,18 +8,16 @@ from aiohttp import web
 
 from server.usecases.deliveries import unsubscribe
 from server.web.keys import CORE
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
-
-_STYLE = "tokens.css pages.css"
 
 
 async def get_unsubscribe(request: web.Request) -> web.Response:
     """Asks first: whoever looks at all links of a mail must not unsubscribe its reader."""
-    return page_answer(render_page("unsubscribe.html", _STYLE, voice_of(request), done=False), _STYLE, forms=True)
+    return page_answer(render_page("unsubscribe.html", STYLE, voice_of(request), done=False), STYLE, forms=True)
 
 
 async def post_unsubscribe(request: web.Request) -> web.Response:
     """No more reminders to this address."""
     await unsubscribe(request.app[CORE], request.match_info["token"])
-    return page_answer(render_page("unsubscribe.html", _STYLE, voice_of(request), done=True), _STYLE)
+    return page_answer(render_page("unsubscribe.html", STYLE, voice_of(request), done=True), STYLE)

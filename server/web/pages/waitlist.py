@@ -12,10 +12,8 @@ from server.domain.zones import zone
 from server.usecases.once import Once
 from server.usecases.waitlist import Waiting, leave, take_offer, view
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.html import page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
-
-_STYLE = "tokens.css pages.css"
 
 
 async def get_waitlist_page(request: web.Request) -> web.Response:
@@ -43,5 +41,5 @@ async def post_waitlist_page(request: web.Request) -> web.Response:
 def _page(request: web.Request, waiting: Waiting, *, refused: bool = False) -> web.Response:
     entry = waiting.entry
     voice = voice_of(request).at(zone(entry.timezone))
-    html = render_page("waitlist.html", _STYLE, voice, entry=entry, refused=refused, offered=waiting.hold is not None)
-    return page_answer(html, _STYLE, forms=True, private=True)
+    html = render_page("waitlist.html", STYLE, voice, entry=entry, refused=refused, offered=waiting.hold is not None)
+    return page_answer(html, STYLE, forms=True, private=True)

@@ -74,7 +74,7 @@ export function field({ s, t }, name, label, value = "", set, { required, option
   return h(
     "p.field",
     { key: name },
-    h("label", { for: name }, label, !required && h("small", ` (${t("optional")})`)),
+    h("label.label", { for: name }, label, !required && h("small", ` (${t("optional")})`)),
     h(
       `${tag}.input`,
       {

@@ -27,7 +27,7 @@ export function services(scene) {
                   "button.service",
                   { type: "button", onclick: () => (take(s, service), enter(s)) },
                   h("strong", service.name),
-                  h("span", priced({ t, f }, service)),
+                  h("span.price", priced({ t, f }, service)),
                   h("span.note", service.description),
                 ),
               ),

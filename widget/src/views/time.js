@@ -20,7 +20,7 @@ export function time(scene) {
   const goes = place ? t("Back") : profile.services.length > 1 && !wishes.service && t("Change");
   return [
     title(place ? t("Choose a new time") : service?.name),
-    h("p.row links", service && h("span", priced(scene, service)), goes && button("link", goes, () => back(s))),
+    h("p.row links", service && h("span.price", priced(scene, service)), goes && button("link", goes, () => back(s))),
     people(scene),
     problem(scene, () => load(s)),
     h("div.pick", { "aria-busy": !!s.waits }, month(scene), times(scene)),
@@ -144,7 +144,7 @@ function times(scene) {
           "li",
           { key: slot.at },
           button("slot", /** @type {string} */ (labels.get(slot)), () => choose(s, slot)),
-          slot.places_left && h("small", t("Places left: {count}", { count: f.number(slot.places_left) })),
+          slot.places_left && h("small.places", t("Places left: {count}", { count: f.number(slot.places_left) })),
         ),
       ),
     );
