@@ -66,6 +66,15 @@ async def test_axe_finds_nothing_on_any_step(visitor: MakeVisitor, shop: World, 
     await expect(robin.page.locator("[part~=submit]")).to_be_visible()
     assert await faults(robin) == [], "managing"
 
+    await robin.page.locator("[part~=submit]").click()
+    await robin.times.nth(4).click()
+    assert await faults(robin) == [], "moving"
+    await robin.page.locator("[part~=submit]").click()
+    await expect(robin.page.locator("[part~=mark]")).to_be_visible()
+    assert await faults(robin) == [], "moved"
+
+    await robin.page.locator("[part~=quiet]").first.click()
+    await expect(robin.page.locator("[part~=submit]")).to_be_visible()
     await robin.page.locator("[part~=quiet]").click()
     await expect(robin.page.locator("[part~=title]")).to_be_visible()
     assert await faults(robin) == [], "cancelling"
@@ -81,6 +90,62 @@ async def test_axe_finds_nothing_where_nothing_is_free(visitor: MakeVisitor, sho
     await robin.button("Join the waitlist").click()
     await expect(robin.heading("Join the waitlist")).to_be_visible()
     assert await faults(robin) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_when_something_goes_wrong(visitor: MakeVisitor, shop: World, scheme: str) -> None:
+    robin = await visitor(width=390, color_scheme=scheme)
+    robin.tolerated = ("Failed to load", "ERR_")
+    await robin.page.route("**/holds", lambda route: route.abort())
+    await robin.open()
+    start = await robin.first_start()
+    await robin.times.first.click()
+    await robin.fill()
+    await shop.book(start)
+    await robin.button("Book").click()
+    await expect(robin.page.locator("[part~=instead]")).to_be_visible()
+    assert await faults(robin) == [], "taken"
+
+    await robin.page.route("**/appointments", lambda route: route.fulfill(status=400, json={}))
+    await robin.page.locator("[part~=instead] button").first.click()
+    await robin.button("Book").click()
+    await expect(robin.button("Try again")).to_be_visible()
+    assert await faults(robin) == [], "refused"
+
+    await robin.page.unroute("**/appointments")
+    await robin.page.context.set_offline(True)
+    await robin.button("Try again").click()
+    await expect(robin.page.get_by_text("You are offline.")).to_be_visible()
+    assert await faults(robin) == [], "offline"
+    await robin.page.context.set_offline(False)
+
+
+async def test_axe_finds_nothing_in_the_dialog(visitor: MakeVisitor, shop: World) -> None:
+    for number in range(11):
+        await shop.service(f"treatment-{number}")
+    robin = await visitor()
+    await robin.open(layout="button")
+    await robin.button("Book an appointment").click()
+    await expect(robin.page.get_by_label("Search")).to_be_visible()
+    assert await faults(robin) == []
+
+
+async def test_in_forced_colours_what_can_be_pressed_has_a_border_or_a_line_below(visitor: MakeVisitor) -> None:
+    robin = await visitor(forced_colors="active", reduced_motion="reduce")
+    bare = (
+        "[...document.querySelector('bookable-widget').shadowRoot"
+        ".querySelectorAll('.slot, .day-free, .submit, .quiet, .link, .input')].filter((each) => {"
+        " const { borderTopWidth, textDecorationLine, animationName, transitionDuration } = getComputedStyle(each);"
+        " return parseFloat(borderTopWidth) < 1 && textDecorationLine !== 'underline'"
+        " || animationName !== 'none' || parseFloat(transitionDuration) > 0 }).map((each) => each.className)"
+    )
+    await robin.open()
+    await expect(robin.times.first).to_be_visible()
+    assert await robin.page.evaluate(bare) == []
+
+    await robin.times.first.click()
+    await expect(robin.button("Book")).to_be_visible()
+    assert await robin.page.evaluate(bare) == []
 
 
 async def test_a_booking_needs_no_mouse_and_the_focus_is_never_lost(visitor: MakeVisitor) -> None:

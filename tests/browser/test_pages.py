@@ -9,6 +9,8 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
 
 from aiohttp.test_utils import TestClient
 
@@ -226,12 +228,25 @@ async def test_the_demo_s_site_of_somebody_else_s_books(visitor: MakeVisitor, sh
     await robin.book_first()
 
 
-async def test_axe_finds_nothing_on_the_pages(visitor: MakeVisitor, shop: World) -> None:
+async def test_axe_finds_nothing_on_the_pages(visitor: MakeVisitor, shop: World, client: Client) -> None:
     booked = await shop.book(shop.at(10))
-    for path in (f"/book/{shop.slug}", "/embed", f"/manage/{booked.manage_token}", "/nowhere"):
+    wish = {
+        "service": "cut",
+        "from": shop.at(10).date().isoformat(),
+        "to": shop.at(10).date().isoformat(),
+        "customer": {"name": "Robin", "email": "robin@example.com", "timezone": "Europe/Berlin"},
+    }
+    joined = (await (await client.post(f"/v1/businesses/{shop.slug}/waitlist", json=wish)).json())["token"]
+    times = f"/book/{shop.slug}?service=cut"
+    form = f"{times}&start={quote(shop.at(11).isoformat())}"
+    private = (f"/manage/{booked.manage_token}", f"/manage/at/{uuid4()}", f"/waitlist/{joined}")
+    open_to_all = ("/embed", "/docs", "/problems/slot-unavailable", "/v1/unsubscribe/" + "x" * 32, "/nowhere")
+    for path in (f"/book/{shop.slug}", times, form, *private, *open_to_all):
         for scheme in ("light", "dark"):
-            robin = await visitor(color_scheme=scheme)
-            robin.tolerated = ("404",)
+            robin = await visitor(color_scheme=scheme, locale="de-DE")
+            robin.tolerated = ("404", "403", "ERR_FAILED")
+            if "/book/" in path:  # as it is without its script
+                await robin.page.route("**/bookable.js", lambda route: route.abort())
             await robin.page.goto(robin.server_url + path)
             await robin.page.wait_for_load_state("networkidle")
             assert await faults(robin) == [], path

@@ -7,11 +7,9 @@ Leaves the way where all is well to `test_booking_flow`.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import Route
 
-from server.usecases.find_slots import SlotQuery, find_slots
 from tests.browser.visitor import Visitor, expect
 from tests.world import World
 
@@ -168,7 +166,7 @@ async def test_a_time_that_is_taken_while_the_form_is_filled_in_is_replaced_by_o
     await robin.times.first.click()
     await robin.fill()
     start = await robin.page.locator("[part~=when]").inner_text()
-    await take_first(shop)
+    await shop.book(await robin.first_start())
 
     await robin.button("Book").click()
 
@@ -179,22 +177,6 @@ async def test_a_time_that_is_taken_while_the_form_is_filled_in_is_replaced_by_o
     await expect(robin.heading("You are booked")).to_be_visible()
     assert await robin.page.locator("[part~=when]").inner_text() != start
     assert await shop.doubles() == 0
-
-
-async def take_first(shop: World) -> None:
-    """Somebody else books the first time there is."""
-    today = datetime.now(UTC).date()
-    query = SlotQuery(
-        business=shop.slug,
-        service="cut",
-        provider=None,
-        location=None,
-        first=today,
-        last=today + timedelta(days=14),
-        where=None,
-    )
-    found = await find_slots(shop.core, query)
-    await shop.book(datetime.fromtimestamp(found.slots[0][0], UTC))
 
 
 async def test_what_is_missing_is_said_at_the_field_that_gets_the_focus(visitor: MakeVisitor) -> None:

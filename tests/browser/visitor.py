@@ -5,11 +5,13 @@ Leaves what they do there to the tests. Things are found as people find them: by
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
+from server.usecases.find_slots import SlotQuery, find_slots
 from tests.world import World
 
 __all__ = ["Host", "Visitor", "expect"]
@@ -99,6 +101,21 @@ class Visitor:
         await self.fill()
         await self.button("Book").click()
         await expect(self.heading("You are booked")).to_be_visible()
+
+    async def first_start(self) -> datetime:
+        """When the first time begins that anybody is offered."""
+        today = datetime.now(UTC).date()
+        query = SlotQuery(
+            business=self.world.slug,
+            service="cut",
+            provider=None,
+            location=None,
+            first=today,
+            last=today + timedelta(days=14),
+            where=None,
+        )
+        found = await find_slots(self.world.core, query)
+        return datetime.fromtimestamp(found.slots[0][0], UTC)
 
     async def told(self) -> list[Any]:
         """The events that the page was told, if `listening` came first."""
