@@ -16,7 +16,8 @@ from uuid import UUID
 from server.settings import CalendarSettings, Settings
 from server.store.connections import Calendar, Connection
 from server.usecases.catalogue import Editor
-from server.usecases.connections import Draft, Shown, choose_calendar, connect, show
+from server.usecases.connecting import Draft, connect
+from server.usecases.connections import Shown, choose_calendar, show
 from server.usecases.dispatch import dispatch
 from server.usecases.sync.turn import Tools
 from server.worker.calendar_tools import open_tools

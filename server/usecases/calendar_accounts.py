@@ -4,28 +4,35 @@ Owns opening a provider's account: which adapter it takes, with which credential
 Leaves what is kept where to `store/connections`, and speaking with the account to `ics/remote`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from ics.errors import IcsError
 from ics.remote.caldav_account import CalDavAccount, Habits, basic
-from ics.remote.errors import Forbidden, SignInNeeded
+from ics.remote.errors import Forbidden, RemoteError, SignInNeeded, TryLater
 from ics.remote.google_account import GoogleAccount
 from ics.remote.graph import GraphAccount
 from ics.remote.http import Exchange
 from ics.remote.ics_subscription import IcsSubscription
-from ics.remote.oauth import GOOGLE, MICROSOFT, OAuthClient, Tokens, refresh
-from ics.remote.protocol import Account
+from ics.remote.oauth import GOOGLE, MICROSOFT, OAuthClient, Tokens, refresh, revoke
+from ics.remote.protocol import Account, RemoteCalendar
 from server.calendars.presets import PRESETS
+from server.domain.errors import CalendarRefused, Unavailable
 from server.settings import CalendarSettings
 from server.store.connections import Connection
 from server.tokens import Vault
 
 _EARLY = timedelta(minutes=5)
 """A token that ends so soon is renewed before a round, not in the middle of it."""
+
+_PATIENCE_S = 25.0
+"""So long somebody waits for a calendar server to list its calendars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +166,40 @@ class Accounts:
         fresh = Credentials.of_tokens(tokens)
         await keep(fresh.seal(self.vault, str(connection.uid)))
         return fresh
+
+
+async def list_calendars(account: Account) -> Sequence[RemoteCalendar]:
+    """
+    The calendars that there are, while somebody waits.
+
+    Raises:
+        CalendarRefused, Unavailable: The server.
+    """
+    with refusals():
+        async with asyncio.timeout(_PATIENCE_S):
+            return await account.calendars()
+
+
+async def end_sign_in(accounts: Accounts, connection: Connection) -> None:
+    """Tells the service that we need no access any more; the connection ends whether it listens or not."""
+    if not PRESETS[connection.preset].signs_in or connection.secret_sealed is None:
+        return
+    with contextlib.suppress(RemoteError, TimeoutError):
+        credentials = Credentials.unseal(accounts.vault, connection.secret_sealed, str(connection.uid))
+        client = oauth_client(connection.preset, accounts.settings, redirect_uri=accounts.redirect_uri)
+        async with asyncio.timeout(_PATIENCE_S):
+            await revoke(accounts.exchange, client, credentials.refresh_token)
+
+
+class refusals:  # noqa: N801  # reads as a phrase: with refusals():
+    """Turns what calendar servers do to us into what callers of the API can be told."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (TryLater, TimeoutError)):
+            raise Unavailable("calendar server", retry_after_s=30) from error
+        if isinstance(error, (RemoteError, IcsError)):
+            words = str(error)
+            raise CalendarRefused(words[:1].upper() + words[1:].rstrip(".") + ".") from error

@@ -1,26 +1,18 @@
 """
-Owns connecting a provider's own calendars, and what can be changed of a connection.
+Owns what can be seen and changed of a connection with a provider's own calendars.
 
-Leaves bringing the two sides together to `sync`. Calendar servers are asked before a transaction begins, never within
-one.
+Leaves making one to `connecting`, bringing the two sides together to `sync`. Calendar servers are asked before a
+transaction begins, never within one.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from ics.errors import IcsError
-from ics.remote.errors import RemoteError, TryLater
-from ics.remote.oauth import build_authorize_url, exchange_code, make_verifier, revoke
-from ics.remote.protocol import Account, RemoteCalendar
-from ics.remote.service_lookup import server_of
-from server.calendars.presets import PRESETS, Preset, address_of
-from server.domain.errors import CalendarRefused, Conflict, NotFound, Unavailable
+from ics.remote.protocol import RemoteCalendar
+from server.calendars.presets import PRESETS
+from server.domain.errors import CalendarRefused, Conflict, NotFound
 from server.store.audit import note_change
 from server.store.connections import (
     Calendar,
@@ -28,10 +20,8 @@ from server.store.connections import (
     calendars_of,
     change_connection,
     delete_connection,
-    find_awaited,
     find_connection,
     forget_calendar_state,
-    insert_connection,
     keep_calendars,
     list_connections,
     make_due,
@@ -40,16 +30,11 @@ from server.store.connections import (
 from server.store.engine import Session
 from server.store.pushed_events import give_up_others, want_again, want_all
 from server.store.sync_turns import LogEntry, peer_fine, read_log
-from server.tokens import new_token, token_hash
 from server.usecases.book import new_uid
-from server.usecases.calendar_accounts import Accounts, Credentials, oauth_client
+from server.usecases.calendar_accounts import Accounts, Credentials, end_sign_in, list_calendars, refusals
 from server.usecases.catalogue import Editor
 from server.usecases.core import Core
 from server.usecases.sync.turn import DELETIONS_MEANT, DELETIONS_UNDONE
-
-_SIGN_IN = timedelta(minutes=15)
-_PATIENCE_S = 25.0
-"""So long somebody waits for a calendar server to list its calendars."""
 
 LEAVING = "leaving"
 """The reason of a connection that takes our events away before it ends."""
@@ -65,159 +50,6 @@ class Shown:
     connection: Connection
     calendars: Sequence[Calendar]
     authorize_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What somebody wants to connect."""
-
-    provider: str
-    service: str
-    name: str
-    url: str
-    user: str
-    password: str
-    options: Mapping[str, Any]
-
-
-async def connect(core: Core, accounts: Accounts, editor: Editor, draft: Draft) -> Shown:
-    """
-    A new connection, with the calendars that were found. Nothing is synced before one is chosen.
-
-    Raises:
-        NotFound: The provider.
-        CalendarRefused: The server, in its own words, or ours.
-        Conflict: The provider has too many.
-        Unavailable: The server does not answer.
-    """
-    preset = PRESETS[draft.service]
-    uid = new_uid()
-    found: Sequence[RemoteCalendar] = ()
-    credentials = None
-    url = await _address(accounts, draft)
-    if preset.signs_in:
-        with _refusals():  # before anything is kept
-            oauth_client(draft.service, accounts.settings, redirect_uri=accounts.redirect_uri)
-    else:
-        is_file = preset.kind == "ics"
-        credentials = Credentials(password=draft.password, url=url if is_file else "")
-        found = await _calendars(accounts.account(draft.service, url, draft.user, credentials))
-    values = {
-        "uid": uid,
-        "kind": preset.kind,
-        "preset": draft.service,
-        "name": draft.name or draft.user or _host(url),
-        # The address of a published file is its password.
-        "url": _origin(url) if preset.kind == "ics" else url,
-        "account": draft.user,
-        "secret_sealed": credentials.seal(accounts.vault, str(uid)) if credentials else None,
-        "state": "active" if credentials else "needs_reauth",
-        "peer": _host(url),
-        **draft.options,
-    }
-    if "@" in draft.user and not values.get("addresses"):
-        values["addresses"] = [draft.user.lower()]
-
-    async def work(session: Session) -> None:
-        if not await insert_connection(session, editor.business_id, draft.provider, values):
-            raise NotFound(what="provider")
-        connection = await _found(session, editor.business_id, uid)
-        await _keep(session, connection, found, is_new=True)
-        await _note(session, editor, connection, "connected", {"service": draft.service, "url": values["url"]})
-
-    await core.database.transact(work)
-    if preset.signs_in:
-        return await begin_sign_in(core, accounts, editor, uid)
-    return await show(core, editor.business_id, uid)
-
-
-async def begin_sign_in(core: Core, accounts: Accounts, editor: Editor, uid: UUID) -> Shown:
-    """
-    Where the owner of the calendar consents; the link holds for a quarter of an hour.
-
-    Raises:
-        NotFound: The connection.
-        CalendarRefused: It needs no sign-in, or this installation is not registered there.
-    """
-    state, verifier = new_token(), make_verifier()
-
-    async def work(session: Session) -> str:
-        connection = await _found(session, editor.business_id, uid, lock=True)
-        if not PRESETS[connection.preset].signs_in:
-            raise CalendarRefused("This connection uses a password; change that instead.")
-        with _refusals():
-            client = oauth_client(connection.preset, accounts.settings, redirect_uri=accounts.redirect_uri)
-        await change_connection(
-            session,
-            connection,
-            {
-                "oauth_state_hash": token_hash(state),
-                "oauth_sealed": accounts.vault.seal(f"{connection.uid} {verifier}".encode()),
-                "oauth_until": datetime.now(UTC) + _SIGN_IN,
-            },
-        )
-        return build_authorize_url(client, state=state, verifier=verifier, login_hint=connection.account or None)
-
-    authorize_url = await core.database.transact(work)
-    return replace(await show(core, editor.business_id, uid), authorize_url=authorize_url)
-
-
-async def awaited(core: Core, state: str) -> Connection:
-    """
-    The connection that a sign-in was begun for.
-
-    Raises:
-        NotFound: There is none, or it was begun too long ago.
-    """
-    connection = await core.database.transact(lambda session: find_awaited(session, token_hash(state)))
-    if connection is None:
-        raise NotFound(what="sign-in")
-    return connection
-
-
-async def finish_sign_in(core: Core, accounts: Accounts, state: str, code: str) -> Shown:
-    """
-    Redeems *code*, which came back with *state*; each can be used once.
-
-    Raises:
-        NotFound: Nobody waits for it.
-        CalendarRefused: The service does not accept it.
-        Unavailable: The service does not answer.
-    """
-
-    async def claim(session: Session) -> Connection:
-        connection = await find_awaited(session, token_hash(state))
-        if connection is None:
-            raise NotFound(what="sign-in")
-        await change_connection(session, connection, {"oauth_state_hash": None, "oauth_sealed": None})
-        return connection
-
-    connection = await core.database.transact(claim)
-    plain = accounts.vault.unseal(connection.oauth_sealed or b"") or b""
-    bound_to, _, verifier = plain.decode().partition(" ")
-    if bound_to != str(connection.uid):
-        raise NotFound(what="sign-in")
-    with _refusals():
-        client = oauth_client(connection.preset, accounts.settings, redirect_uri=accounts.redirect_uri)
-        tokens = await exchange_code(accounts.exchange, client, code=code, verifier=verifier, now=datetime.now(UTC))
-    credentials = Credentials.of_tokens(tokens)
-    found = await _calendars(accounts.account(connection.preset, connection.url, connection.account, credentials))
-
-    async def work(session: Session) -> None:
-        current = await _found(session, connection.business_id, connection.uid, lock=True)
-        await change_connection(
-            session,
-            current,
-            {
-                "secret_sealed": credentials.seal(accounts.vault, str(connection.uid)),
-                **_let_in(current),
-            },
-        )
-        await _keep(session, current, found, is_new=not await calendars_of(session, current))
-        await make_due(session, current.business_id, current.id)
-
-    await core.database.transact(work)
-    return await show(core, connection.business_id, connection.uid)
 
 
 async def page_of_connections(
@@ -238,7 +70,7 @@ async def show(core: Core, business_id: int, uid: UUID) -> Shown:
         NotFound: The business has none with this id.
     """
     async with core.database.reading() as session:
-        connection = await _found(session, business_id, uid)
+        connection = await connection_of(session, business_id, uid)
         return Shown(connection=connection, calendars=await calendars_of(session, connection))
 
 
@@ -258,18 +90,18 @@ async def edit(core: Core, accounts: Accounts, editor: Editor, uid: UUID, values
         if PRESETS[connection.preset].signs_in or connection.kind == "ics":
             raise CalendarRefused("This connection has no password.")
         credentials = Credentials(password=password)
-        await _calendars(accounts.account(connection.preset, connection.url, connection.account, credentials))
-        changes |= {"secret_sealed": credentials.seal(accounts.vault, str(uid)), **_let_in(connection)}
+        await list_calendars(accounts.account(connection.preset, connection.url, connection.account, credentials))
+        changes |= {"secret_sealed": credentials.seal(accounts.vault, str(uid)), **let_in(connection)}
 
     async def work(session: Session) -> None:
-        connection = await _found(session, editor.business_id, uid, lock=True)
+        connection = await connection_of(session, editor.business_id, uid, lock=True)
         await change_connection(session, connection, changes)
         if changes.keys() & {"shows_buffers", "names_people"}:
             await want_again(session, connection.business_id, connection.id)
         if changes.keys() & {"all_day_blocks", "tentative_blocks", "addresses"}:
             await forget_calendar_state(session, connection)
         await make_due(session, connection.business_id, connection.id)
-        await _note(
+        await note(
             session, editor, connection, "changed", {name: values[name] for name in values if name != "password"}
         )
 
@@ -291,10 +123,10 @@ async def refresh_calendars(core: Core, accounts: Accounts, editor: Editor, uid:
     async def keep(sealed: bytes) -> None:
         await core.database.transact(lambda s: change_connection(s, connection, {"secret_sealed": sealed}))
 
-    with _refusals():
+    with refusals():
         account = await accounts.open(connection, keep=keep)
-    found = await _calendars(account)
-    await core.database.transact(lambda session: _keep(session, connection, found, is_new=False))
+    found = await list_calendars(account)
+    await core.database.transact(lambda session: keep_listed(session, connection, found, is_new=False))
     return await show(core, editor.business_id, uid)
 
 
@@ -310,7 +142,7 @@ async def choose_calendar(
     """
 
     async def work(session: Session) -> Connection:
-        connection = await _found(session, editor.business_id, uid, lock=True)
+        connection = await connection_of(session, editor.business_id, uid, lock=True)
         calendar = next((c for c in await calendars_of(session, connection) if c.uid == calendar_uid), None)
         if calendar is None:
             raise NotFound(what="calendar")
@@ -326,7 +158,7 @@ async def choose_calendar(
             await want_again(session, connection.business_id, connection.id)
         await make_due(session, connection.business_id, connection.id)
         changes = {"calendar": calendar.name, "blocks": wanted_blocks, "receives": wanted_receives}
-        await _note(session, editor, connection, "chose", changes)
+        await note(session, editor, connection, "chose", changes)
         return connection
 
     connection = await core.database.transact(work)
@@ -343,7 +175,7 @@ async def sync_now(core: Core, editor: Editor, uid: UUID, *, from_scratch: bool 
     """
 
     async def work(session: Session) -> None:
-        connection = await _found(session, editor.business_id, uid, lock=True)
+        connection = await connection_of(session, editor.business_id, uid, lock=True)
         if from_scratch:
             await forget_calendar_state(session, connection)
             await want_again(session, connection.business_id, connection.id)
@@ -363,9 +195,9 @@ async def pause(core: Core, editor: Editor, uid: UUID) -> Shown:
     """
 
     async def work(session: Session) -> None:
-        connection = await _found(session, editor.business_id, uid, lock=True)
+        connection = await connection_of(session, editor.business_id, uid, lock=True)
         await change_connection(session, connection, {"state": "paused", "reason": ASKED})
-        await _note(session, editor, connection, "paused", {})
+        await note(session, editor, connection, "paused", {})
 
     await core.database.transact(work)
     return await show(core, editor.business_id, uid)
@@ -385,7 +217,7 @@ async def resume(core: Core, editor: Editor, uid: UUID, *, deletions: str | None
     """
 
     async def work(session: Session) -> None:
-        connection = await _found(session, editor.business_id, uid, lock=True)
+        connection = await connection_of(session, editor.business_id, uid, lock=True)
         if connection.secret_sealed is None or connection.state == "needs_reauth":
             raise Conflict("The calendar's owner has to sign in first.")
         guarded = connection.reason in {"mass_deletion", "emptied"}
@@ -394,7 +226,7 @@ async def resume(core: Core, editor: Editor, uid: UUID, *, deletions: str | None
         decided = {"meant": DELETIONS_MEANT, "undone": DELETIONS_UNDONE}.get(deletions or "", "")
         await change_connection(session, connection, {**_awake(connection), "reason": decided if guarded else ""})
         await make_due(session, connection.business_id, connection.id)
-        await _note(session, editor, connection, "resumed", {"deletions": deletions})
+        await note(session, editor, connection, "resumed", {"deletions": deletions})
 
     await core.database.transact(work)
     await _wake(core, editor)
@@ -413,30 +245,19 @@ async def disconnect(core: Core, accounts: Accounts, editor: Editor, uid: UUID, 
     """
 
     async def work(session: Session) -> Connection:
-        connection = await _found(session, editor.business_id, uid, lock=True)
+        connection = await connection_of(session, editor.business_id, uid, lock=True)
         if remove_events and connection.secret_sealed is not None:
             await change_connection(session, connection, {**_awake(connection), "reason": LEAVING})
             await make_due(session, connection.business_id, connection.id)
         else:
             await delete_connection(session, connection)
-        await _note(session, editor, connection, "disconnected", {"remove_events": remove_events})
+        await note(session, editor, connection, "disconnected", {"remove_events": remove_events})
         return connection
 
     connection = await core.database.transact(work)
     if not remove_events:
         await end_sign_in(accounts, connection)
     await core.changes.announce(editor.business, [connection.provider])
-
-
-async def end_sign_in(accounts: Accounts, connection: Connection) -> None:
-    """Tells the service that we need no access any more; the connection ends whether it listens or not."""
-    if not PRESETS[connection.preset].signs_in or connection.secret_sealed is None:
-        return
-    with contextlib.suppress(RemoteError, TimeoutError):
-        credentials = Credentials.unseal(accounts.vault, connection.secret_sealed, str(connection.uid))
-        client = oauth_client(connection.preset, accounts.settings, redirect_uri=accounts.redirect_uri)
-        async with asyncio.timeout(_PATIENCE_S):
-            await revoke(accounts.exchange, client, credentials.refresh_token)
 
 
 async def log_of(core: Core, business_id: int, uid: UUID, *, before: int | None, limit: int) -> list[LogEntry]:
@@ -447,7 +268,7 @@ async def log_of(core: Core, business_id: int, uid: UUID, *, before: int | None,
         NotFound: The connection.
     """
     async with core.database.reading() as session:
-        connection = await _found(session, business_id, uid)
+        connection = await connection_of(session, business_id, uid)
         return await read_log(session, connection, before=before, limit=limit)
 
 
@@ -464,27 +285,10 @@ async def wake(core: Core, token: str) -> None:
     await core.database.transact(lambda session: make_due(session, *key))
 
 
-async def _address(accounts: Accounts, draft: Draft) -> str:
-    typed = address_of(draft.service, draft.url, draft.user, accounts.settings)
-    preset: Preset = PRESETS[draft.service]
-    if not typed:
-        raise CalendarRefused(f"Where is it? {preset.hint}")
-    if preset.kind == "caldav" and not preset.signs_in:
-        typed = await server_of(typed)
-    try:
-        _ = urlsplit(typed).port
-    except ValueError:
-        raise CalendarRefused("This address cannot be read.") from None
-    return typed
-
-
-async def _calendars(account: Account) -> Sequence[RemoteCalendar]:
-    with _refusals():
-        async with asyncio.timeout(_PATIENCE_S):
-            return await account.calendars()
-
-
-async def _keep(session: Session, connection: Connection, found: Sequence[RemoteCalendar], *, is_new: bool) -> None:
+async def keep_listed(
+    session: Session, connection: Connection, found: Sequence[RemoteCalendar], *, is_new: bool
+) -> None:
+    """Keeps the calendars that an account was *found* to have."""
     rows = [
         {
             "uid": new_uid(),
@@ -502,7 +306,13 @@ async def _keep(session: Session, connection: Connection, found: Sequence[Remote
         await use_calendar(session, connection, only, blocks=True, receives=False)
 
 
-async def _found(session: Session, business_id: int, uid: UUID, *, lock: bool = False) -> Connection:
+async def connection_of(session: Session, business_id: int, uid: UUID, *, lock: bool = False) -> Connection:
+    """
+    The connection with this id.
+
+    Raises:
+        NotFound: The business has none.
+    """
     connection = await find_connection(session, business_id, uid, lock=lock)
     if connection is None:
         raise NotFound(what="calendar connection")
@@ -519,28 +329,15 @@ def _awake(connection: Connection) -> dict[str, Any]:
     return {"state": "active", "reason": connection.reason, "last_error": "", "failures": 0}
 
 
-def _let_in(connection: Connection) -> dict[str, Any]:
+def let_in(connection: Connection) -> dict[str, Any]:
     """The columns of a connection whose credentials were renewed: what somebody paused stays so."""
     return {} if connection.reason == ASKED else _awake(connection)
 
 
-class _refusals:  # noqa: N801  # reads as a phrase: with _refusals():
-    """Turns what calendar servers do to us into what callers of the API can be told."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (TryLater, TimeoutError)):
-            raise Unavailable("calendar server", retry_after_s=30) from error
-        if isinstance(error, (RemoteError, IcsError)):
-            words = str(error)
-            raise CalendarRefused(words[:1].upper() + words[1:].rstrip(".") + ".") from error
-
-
-async def _note(
+async def note(
     session: Session, editor: Editor, connection: Connection, action: str, changes: Mapping[str, Any]
 ) -> None:
+    """Writes down who did what with a connection."""
     await note_change(
         session,
         editor.business_id,
@@ -550,12 +347,3 @@ async def _note(
         subject_key=str(connection.uid),
         changes=changes,
     )
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "")[:255]
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"

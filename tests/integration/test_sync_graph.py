@@ -16,7 +16,8 @@ import pytest
 from server.domain.appointment import Booked
 from server.settings import HttpSettings, Settings
 from server.usecases.cancel import cancel
-from server.usecases.connections import Draft, choose_calendar, connect, finish_sign_in
+from server.usecases.connecting import Draft, connect, finish_sign_in
+from server.usecases.connections import choose_calendar
 from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.reschedule import reschedule
 from tests.calendar_desk import Desk, open_desk

@@ -22,7 +22,8 @@ from server.store.engine import Session
 from server.store.hearers import mail_of_provider
 from server.store.outbox import add_fact
 from server.store.sync_turns import LostLease, Round, finish_round, peer_fine, peer_in_trouble
-from server.usecases.connections import LEAVING, end_sign_in
+from server.usecases.calendar_accounts import end_sign_in
+from server.usecases.connections import LEAVING
 from server.usecases.sync.follow import follow
 from server.usecases.sync.notices import keep_notices
 from server.usecases.sync.pull import pull

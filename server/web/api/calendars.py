@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from server.domain.errors import NotFound
 from server.store.calendar_conflicts import CalendarConflict, dismiss_conflict, list_conflicts
-from server.usecases import connections
+from server.usecases import connecting, connections
 from server.usecases.core import Core
 from server.web.access import Who
 from server.web.answers import json_answer
@@ -45,7 +45,7 @@ async def get_connections(request: web.Request) -> web.Response:
 async def post_connection(request: web.Request) -> web.Response:
     """Connects an account; the server is asked for its calendars before anything is kept."""
     body = body_of(request, ConnectionDraft)
-    draft = connections.Draft(
+    draft = connecting.Draft(
         provider=body.provider,
         service=body.service,
         name=body.name,
@@ -55,7 +55,7 @@ async def post_connection(request: web.Request) -> web.Response:
         options=body.model_dump(include=set(ConnectionOptions.model_fields)),
     )
     app = request.app
-    shown = await connections.connect(app[CORE], app[ACCOUNTS], editor_of(request), draft)
+    shown = await connecting.connect(app[CORE], app[ACCOUNTS], editor_of(request), draft)
     answer = _answer(shown, status=201)
     answer.headers[hdrs.LOCATION] = f"{request.path}/{shown.connection.uid}"
     return answer
@@ -84,7 +84,7 @@ async def delete_connection(request: web.Request) -> web.Response:
 async def post_authorize(request: web.Request) -> web.Response:
     """Where the provider signs in (again)."""
     app = request.app
-    return _answer(await connections.begin_sign_in(app[CORE], app[ACCOUNTS], editor_of(request), _uid(request)))
+    return _answer(await connecting.begin_sign_in(app[CORE], app[ACCOUNTS], editor_of(request), _uid(request)))
 
 
 async def post_refresh(request: web.Request) -> web.Response:

@@ -1,7 +1,7 @@
 """
 Owns the page to which a calendar service sends its user back: it asks once more, then finishes the sign-in.
 
-Leaves redeeming the code to `usecases/connections`. Only the button redeems it: so somebody who was tricked into
+Leaves redeeming the code to `usecases/connecting`. Only the button redeems it: so somebody who was tricked into
 signing in for another business sees that business's name first, and nothing happens by following a link.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import CalendarRefused, NotFound, Unavailable
-from server.usecases.connections import awaited, finish_sign_in
+from server.usecases.connecting import awaited, finish_sign_in
 from server.web.keys import ACCOUNTS, CORE
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.route import query_of
