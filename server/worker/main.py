@@ -34,8 +34,8 @@ from server.worker.inbound_mail import listening
 from server.worker.jobs import Tidying, sweep_job
 from server.worker.pump import Pump
 from server.worker.senders import open_lanes
-from server.worker.syncing import Syncing, keep_setting_turn_timers, sync_job
-from server.worker.timers import keep_setting_timers, remind_job
+from server.worker.syncing import Syncing, sync_job
+from server.worker.timers import REMINDERS, TURNS, keep_setting_timers, remind_job
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +139,7 @@ async def _check_eviction(redis: ArqRedis) -> None:
 async def _work(settings: Settings, core: Core, context: dict[str, Any], redis: ArqRedis) -> None:
     worker = _arq_worker(redis, context)
     timers = [
-        asyncio.create_task(keep_setting_timers(core, redis, settings.worker)),
-        asyncio.create_task(keep_setting_turn_timers(context["tools"], redis, settings.worker)),
+        asyncio.create_task(keep_setting_timers(core, redis, timed, settings.worker)) for timed in (REMINDERS, TURNS)
     ]
     try:
         await worker.async_run()

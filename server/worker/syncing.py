@@ -11,13 +11,10 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from arq.connections import ArqRedis
-from redis.exceptions import RedisError
-
 from server.domain.errors import Unavailable
 from server.settings import WorkerSettings
 from server.store.connections import Connection
-from server.store.sync_turns import claim_due, claim_one, upcoming_turns
+from server.store.sync_turns import claim_due, claim_one
 from server.usecases.sync.round import run_round
 from server.usecases.sync.turn import Tools
 
@@ -25,7 +22,6 @@ log = logging.getLogger(__name__)
 
 _LEASE_MARGIN_S = 30.0
 _AWAY_S = 1.0
-_TIMERS = 2_000
 
 
 class Syncing:
@@ -108,31 +104,6 @@ class Syncing:
             if not self._at_peer[connection.peer]:
                 del self._at_peer[connection.peer]
             self.wake()
-
-
-async def set_turn_timers(tools: Tools, redis: ArqRedis, horizon_s: float) -> int:
-    """Makes a timed job for each turn within *horizon_s*; how many there are."""
-    async with tools.core.database.reading() as session:
-        upcoming = await upcoming_turns(session, horizon_s, limit=_TIMERS)
-    for business_id, connection_id, due_at in upcoming:
-        await redis.enqueue_job(
-            "sync_job",
-            business_id,
-            connection_id,
-            _job_id=f"sync:{business_id}:{connection_id}:{due_at.timestamp():.0f}",
-            _defer_until=due_at,
-        )
-    return len(upcoming)
-
-
-async def keep_setting_turn_timers(tools: Tools, redis: ArqRedis, settings: WorkerSettings) -> NoReturn:
-    """Does so again and again, well within the horizon, until cancelled."""
-    while True:
-        try:
-            await set_turn_timers(tools, redis, settings.horizon_s)
-        except (Unavailable, RedisError, OSError) as error:
-            log.info("no timers for calendars now (%s)", type(error).__name__)
-        await asyncio.sleep(settings.horizon_s / 4)
 
 
 async def sync_job(ctx: dict[str, Any], business_id: object, connection_id: object) -> None:

@@ -1,11 +1,15 @@
 """
-Owns the timed jobs of reminders: one arq job per appointment and moment, for what falls due within the horizon.
+Owns the timed jobs of reminders and of calendars' rounds: one arq job per thing and moment, for what falls due within
+the horizon.
 
-Leaves handing the reminder over to the pump. Redis may forget every one of them: the pump looks by itself, too.
+Leaves what is done then to the pump and to `syncing`. Redis may forget every one of them: both look by themselves, too.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 
 from arq.connections import ArqRedis
@@ -14,6 +18,7 @@ from redis.exceptions import RedisError
 from server.domain.errors import Unavailable
 from server.settings import WorkerSettings
 from server.store.deliveries import upcoming_reminders
+from server.store.sync_turns import upcoming_turns
 from server.usecases.core import Core
 from server.worker.pump import Pump
 
@@ -22,29 +27,47 @@ log = logging.getLogger(__name__)
 _BATCH = 2_000
 
 
-async def set_timers(core: Core, redis: ArqRedis, horizon_s: float) -> int:
-    """Makes a timed job for each appointment whose reminders fall due within *horizon_s*; how many there are."""
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """
+    A kind of thing that falls due.
+
+    Attributes:
+        name: Of the job's ids; the job itself is `{name}_job`, called with business id and id.
+        upcoming: `(business id, id, due)` of what becomes due within so many seconds, so many at most.
+    """
+
+    name: str
+    upcoming: Callable[..., Awaitable[Sequence[tuple[int, int, datetime]]]]
+
+
+REMINDERS = Timed("remind", upcoming_reminders)
+TURNS = Timed("sync", upcoming_turns)
+
+
+async def set_timers(core: Core, redis: ArqRedis, timed: Timed, horizon_s: float) -> int:
+    """Makes a timed job for each thing that falls due within *horizon_s*; how many there are."""
     async with core.database.reading() as session:
-        upcoming = await upcoming_reminders(session, horizon_s, limit=_BATCH)
-    for business_id, appointment_id, due_at in upcoming:
+        upcoming = await timed.upcoming(session, horizon_s, limit=_BATCH)
+    for business_id, row_id, due_at in upcoming:
         # The id says what it is for: whoever sets it again, here or in another worker, sets nothing.
         await redis.enqueue_job(
-            "remind_job",
+            f"{timed.name}_job",
             business_id,
-            appointment_id,
-            _job_id=f"remind:{business_id}:{appointment_id}:{due_at.timestamp():.0f}",
+            row_id,
+            _job_id=f"{timed.name}:{business_id}:{row_id}:{due_at.timestamp():.0f}",
             _defer_until=due_at,
         )
     return len(upcoming)
 
 
-async def keep_setting_timers(core: Core, redis: ArqRedis, settings: WorkerSettings) -> NoReturn:
+async def keep_setting_timers(core: Core, redis: ArqRedis, timed: Timed, settings: WorkerSettings) -> NoReturn:
     """Does so again and again, well within the horizon, until cancelled."""
     while True:
         try:
-            await set_timers(core, redis, settings.horizon_s)
+            await set_timers(core, redis, timed, settings.horizon_s)
         except (Unavailable, RedisError, OSError) as error:
-            log.info("no timers for reminders now (%s)", type(error).__name__)
+            log.info("no timers (%s) now: %s", timed.name, type(error).__name__)
         await asyncio.sleep(settings.horizon_s / 4)
 
 
