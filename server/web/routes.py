@@ -33,7 +33,7 @@ from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.embed import get_embed, get_embed_script
 from server.web.pages.html import get_favicon
 from server.web.pages.manage import get_manage, get_manage_link, post_manage
-from server.web.pages.paid import get_paid
+from server.web.pages.paid import get_paid, get_paid_script
 from server.web.pages.problem_page import get_problem
 from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
@@ -141,6 +141,8 @@ ROUTES: Sequence[Route] = (
           "Pages", "The picture in a browser's tab", answers={200: None}, media_type="image/svg+xml"),
     Route("GET", "/embed.js", Who.PUBLIC, get_embed_script,
           "Pages", "The script of that page", answers={200: None}, media_type="text/javascript"),
+    Route("GET", "/paid.js", Who.PUBLIC, get_paid_script,
+          "Pages", "The script of the page after paying", answers={200: None}, media_type="text/javascript"),
     Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
           "Waitlist", "The page behind the link of an offer", answers={200: None}, media_type="text/html"),
     Route("POST", "/waitlist/{token}", Who.TOKEN, post_waitlist_page,

@@ -1,19 +1,13 @@
 """Holding, paying and booking, with a local service that plays Stripe and checks what it is asked."""
 
 import asyncio
-import hashlib
-import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient
-from pydantic import SecretStr
 
 from server.app import build_app
 from server.payments import open_methods
@@ -21,85 +15,21 @@ from server.settings import PaymentSettings
 from server.usecases.cancel import cancel
 from server.usecases.payments import refund, settle_stale
 from server.usecases.places import target_of_token
-from tests.peers.webhook_receiver import http_server
+from tests.peers.stripe import Stripe, event, stripe_account
 from tests.world import World, no_key, settings_for
 
 Client = TestClient[Any, Any]
-KEY, SIGNING = "sk_test_key", "whsec_test_signing"
-
-
-@dataclass
-class Stripe:
-    """One account with its Checkout Sessions and refunds."""
-
-    url: str = ""
-    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    refunds: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By idempotency key."""
-    down: bool = False
-
-    def _authorized(self, request: web.Request) -> None:
-        if self.down:
-            raise web.HTTPServiceUnavailable
-        if request.headers.get("Authorization") != f"Bearer {KEY}":
-            raise web.HTTPUnauthorized
-
-    async def create(self, request: web.Request) -> web.Response:
-        self._authorized(request)
-        form = await request.post()
-        key = request.headers["Idempotency-Key"]
-        session = self.sessions.setdefault(
-            key,
-            {
-                "id": f"cs_{len(self.sessions)}",
-                "object": "checkout.session",
-                "url": "https://checkout.example/pay",
-                "client_reference_id": form["client_reference_id"],
-                "amount_total": int(str(form["line_items[0][price_data][unit_amount]"])),
-                "currency": form["line_items[0][price_data][currency]"],
-                "payment_status": "unpaid",
-                "payment_intent": "pi_1",
-                "success_url": form["success_url"],
-            },
-        )
-        return web.json_response(session)
-
-    async def retrieve(self, request: web.Request) -> web.Response:
-        self._authorized(request)
-        found = [s for s in self.sessions.values() if s["id"] == request.match_info["id"]]
-        return web.json_response(found[0]) if found else web.json_response({"error": {}}, status=404)
-
-    async def give_back(self, request: web.Request) -> web.Response:
-        self._authorized(request)
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        self.refunds.setdefault(request.headers["Idempotency-Key"], form)
-        return web.json_response({"id": "re_1", "object": "refund"})
-
-    @property
-    def session(self) -> dict[str, Any]:
-        """The only one."""
-        (session,) = self.sessions.values()
-        return session
 
 
 @pytest.fixture
 async def stripe() -> AsyncIterator[Stripe]:
-    account = Stripe()
-    routes = [
-        web.post("/v1/checkout/sessions", account.create),
-        web.get("/v1/checkout/sessions/{id}", account.retrieve),
-        web.post("/v1/refunds", account.give_back),
-    ]
-    async with http_server(routes) as url:
-        account.url = url
+    async with stripe_account() as account:
         yield account
 
 
 @pytest.fixture
 def payment(stripe: Stripe) -> PaymentSettings:
-    return PaymentSettings(
-        stripe_key=SecretStr(KEY), stripe_webhook_secret=SecretStr(SIGNING), stripe_url=stripe.url, hold_s=600
-    )
+    return stripe.settings
 
 
 @pytest.fixture
@@ -113,16 +43,6 @@ async def shop(
 async def world(own_world: World) -> World:
     await own_world.service(price_minor=4800, payment="online", cancel_fee_minor=1000, change_window_min=0)
     return own_world
-
-
-def event(session: str, *, secret: str = SIGNING, at: float | None = None) -> tuple[bytes, dict[str, str]]:
-    """A call of Stripe about *session*, signed as Stripe does."""
-    body = orjson.dumps(
-        {"id": "evt", "object": "event", "type": "checkout.session.completed", "data": {"object": {"id": session}}}
-    )
-    moment = int(at or time.time())
-    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return body, {"Stripe-Signature": f"t={moment},v1={digest}"}
 
 
 async def begin(client: Client, world: World) -> dict[str, Any]:
@@ -148,7 +68,7 @@ async def test_what_is_paid_is_booked_once_however_often_stripe_says_so(
 ) -> None:
     begun = await begin(shop, world)
     assert (begun["amount_minor"], begun["currency"], begun["status"]) == (4800, "EUR", "open")
-    assert begun["checkout_url"] == "https://checkout.example/pay"
+    assert begun["checkout_url"] == stripe.session["url"]
     assert await appointments(world) == 0
     stripe.session["payment_status"] = "paid"
     body, headers = event(stripe.session["id"])
@@ -327,7 +247,7 @@ async def test_without_javascript_the_plain_form_leads_to_paying(shop: Client, s
         allow_redirects=False,
     )
 
-    assert (sent.status, sent.headers["Location"]) == (303, "https://checkout.example/pay")
+    assert (sent.status, sent.headers["Location"]) == (303, stripe.session["url"])
     stripe.session["payment_status"] = "paid"
     body, headers = event(stripe.session["id"])
     await shop.post("/v1/inbound/stripe", data=body, headers=headers)

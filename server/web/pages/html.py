@@ -69,7 +69,7 @@ def page_answer(
 
     Args:
         forms: It may send forms, to us.
-        widget: It runs the widget: our script, and what that asks us.
+        widget: It runs the widget, or another script of ours, and what that asks us.
         framed_by: Origins that may show it in a frame; none by default.
         private: It is about one person: nobody keeps it.
         brand: The rule of `brand_rule` that is on it.

@@ -11,7 +11,7 @@ from aiohttp import web
 from server.domain.errors import NotFound
 from server.usecases.payments import view_payment
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.html import STYLE, page_answer, render_page
+from server.web.pages.html import STYLE, page_answer, render_page, static_answer
 from server.web.pages.language import voice_of
 
 
@@ -36,4 +36,9 @@ async def get_paid(request: web.Request) -> web.Response:
         raise NotFound(what="payment")
     voice = voice_of(request).at(seen.zone)
     html = render_page("paid.html", STYLE, voice, seen=seen, page=f"/book/{seen.payment.business}")
-    return page_answer(html, STYLE, private=True)
+    return page_answer(html, STYLE, widget=True, private=True)
+
+
+async def get_paid_script(_: web.Request) -> web.Response:
+    """What makes the page look again."""
+    return static_answer("paid.js", "text/javascript")

@@ -1,0 +1,13 @@
+/** Owns waiting for a payment: asks what became of it, and shows the page anew once that is known. */
+
+const LOOK_MS = 2_000;
+
+const { payment = "" } = document.body.dataset;
+
+const looking = setInterval(async () => {
+  const answer = await fetch(`/v1/payments/${payment}`).catch(() => null);
+  const { status = "open" } = answer?.ok ? await answer.json() : {};
+  if (status === "open") return;
+  clearInterval(looking);
+  location.reload();
+}, LOOK_MS);
