@@ -83,9 +83,12 @@ class Stripe:
 
     async def show(self, request: web.Request) -> web.Response:
         """The page on which a session is paid."""
-        pay = "<!doctype html><html lang=en><title>Pay</title><link rel=icon href='data:,'><form method=post><button>Pay now</button></form>"
         back = html.escape(str(self._session(request)["success_url"]))
-        return web.Response(text=f"{pay}<a href='{back}'>Back</a>", content_type="text/html")
+        page = (
+            "<!doctype html><html lang=en><title>Pay</title><link rel=icon href='data:,'>"
+            f"<form method=post><button>Pay now</button></form><a href='{back}'>Back</a>"
+        )
+        return web.Response(text=page, content_type="text/html")
 
     async def pay(self, request: web.Request) -> web.Response:
         """Its button: the money has arrived, and whoever wants to know is called."""
