@@ -19,7 +19,10 @@ const OUT = fileURLToPath(new URL("../server/static/widget/", import.meta.url));
 const BUDGET = 11_980;
 
 /** Fields that are ours alone, unknown to the server and to browsers: these get shorter names. */
-const OURS = /^(dayOf|drawn|emit|free|freeIn|heldUntil|holdOver|instead|learn|nexts|onoffline|outcome|place|told|waits|wishes|wrong|zonesOpen)$/;
+const OURS = new RegExp(
+  "^(base|city|dayOf|draw|drawn|emit|form|free|freeIn|heldUntil|holdOver|instead|learn|made|nexts|onoffline|outcome|over|place|" +
+    "problem|profile|props|result|search|seconds|slot|step|tag|told|waits|wishes|wrong|zonesOpen)$",
+);
 
 /** Sheets become text without what only people read. */
 const sheets = {

@@ -29,15 +29,19 @@ class Payment:
     return_minor: int | None
     currency: str
     remote_id: str | None
+    checkout_url: str | None
     order_sealed: bytes
     appointment: UUID | None
+    appointment_status: str | None
+    appointment_start: datetime | None
     expires_at: datetime
     created_at: datetime
 
 
 _SELECT = """
 SELECT p.business_id, b.slug AS business, b.name AS business_name, p.id, p.uid, s.name AS service_name, p.method,
-       p.status, p.amount_minor, p.return_minor, p.currency, p.remote_id, p.order_sealed, a.uid AS appointment,
+       p.status, p.amount_minor, p.return_minor, p.currency, p.remote_id, p.checkout_url, p.order_sealed,
+       a.uid AS appointment, a.status AS appointment_status, a.starts_at AS appointment_start,
        p.expires_at, p.created_at
   FROM payments p
   JOIN businesses b ON b.id = p.business_id

@@ -21,6 +21,9 @@ SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency
                    'price_minor', s.price_minor, 'currency', b.currency, 'capacity', s.capacity,
                    'approval', s.approval, 'payment', s.payment, 'questions', s.questions,
                    'phone_required', s.phone_required,
+                   -- One press cannot pay, or answer what has to be answered.
+                   'waitlist', NOT (s.payment = 'online' AND s.price_minor > 0)
+                               AND NOT jsonb_path_exists(s.questions, '$[*] ? (@.required == true)'),
                    'change_window_min', s.change_window_min, 'cancel_fee_minor', s.cancel_fee_minor,
                    'providers', (
                        SELECT coalesce(json_agg(p.slug ORDER BY p.id), '[]')
@@ -68,6 +71,9 @@ async def load_profile(session: Session, business: str) -> dict[str, Any]:
     if row is None:
         raise NotFound(what="business")
     profile = dict(row)
+    for question in (question for service in profile["services"] for question in service["questions"]):
+        if question["kind"] == "yes_no":
+            question["options"] = ["yes", "no"]
     if accent := profile["theme"].get("accent"):
         profile["theme"]["on_accent"] = ink_on(accent)
     return profile

@@ -25,6 +25,7 @@ class Entry:
     uid: UUID
     service: str
     service_name: str
+    needs_approval: bool
     provider: str | None
     location: str | None
     wish: Wish
@@ -43,7 +44,8 @@ class Entry:
 
 _SELECT = """
 SELECT w.business_id, b.slug AS business, b.name AS business_name, w.id, w.uid, s.slug AS service,
-       s.name AS service_name, p.slug AS provider, l.slug AS location, w.first_day, w.last_day, w.windows, w.name,
+       s.name AS service_name, s.approval = 'manual' AS needs_approval,
+       p.slug AS provider, l.slug AS location, w.first_day, w.last_day, w.windows, w.name,
        w.email, w.phone, w.timezone, w.locale, w.token_salt AS salt, w.status, w.offered_start, w.offer_expires_at,
        w.offers, w.created_at
   FROM waitlist_entries w
@@ -64,6 +66,18 @@ SELECT b.id, $2, s.id, p.id, l.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
  WHERE b.slug = $1 AND ($4::text IS NULL OR p.id IS NOT NULL) AND ($5::text IS NULL OR l.id IS NOT NULL)
 RETURNING business_id
 """
+
+
+async def what_is_asked(session: Session, business: str, service: str) -> tuple[bool, bool]:
+    """Whether the service needs a phone number, and whether it asks more before it is booked: answers, or money."""
+    row = await session.first(
+        "SELECT s.phone_required, (s.payment = 'online' AND s.price_minor > 0)"
+        "       OR jsonb_path_exists(s.questions, '$[*] ? (@.required == true)')"
+        "  FROM services s JOIN businesses b ON b.id = s.business_id WHERE b.slug = $1 AND s.slug = $2",
+        business,
+        service,
+    )
+    return (row[0], row[1]) if row else (False, False)
 
 
 async def insert_entry(session: Session, values: Mapping[str, Any], wish: Wish) -> int | None:

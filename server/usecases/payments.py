@@ -65,7 +65,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Paying:
-    """A payment as its customer sees it: the time that it is for, and the zone to show it in."""
+    """A payment as its customer sees it: when what it is for begins, and the zone to show that in."""
 
     payment: Payment
     start: datetime
@@ -113,7 +113,7 @@ async def start_payment(
     except Unavailable:
         await _step(core, payment, "failed", before=("open",))
         raise
-    await _step(core, payment, "open", before=("open",), remote_id=checkout.remote_id)
+    await _step(core, payment, "open", before=("open",), remote_id=checkout.remote_id, checkout_url=checkout.url)
     if checkout.url is None:
         await _book(core, payment)
     return await _started(core, payment, checkout)
@@ -186,7 +186,7 @@ async def view_payment(core: Core, uid: UUID) -> Paying:
     if plain is None:
         raise Unavailable("secret keys")
     order = _read(orjson.loads(plain))
-    return Paying(payment, order.choice.start, zone(order.customer.timezone))
+    return Paying(payment, payment.appointment_start or order.choice.start, zone(order.customer.timezone))
 
 
 async def page_of_payments(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from server.domain.appointment import Booked, CustomerDetails, Held, Order, SlotChoice
-from server.domain.errors import LimitReached, NotFound, NotOffered, SlotTaken
+from server.domain.errors import Conflict, DetailsMissing, LimitReached, NotFound, NotOffered, SlotTaken
 from server.domain.events import Kind
 from server.domain.lifecycle import Actor
 from server.domain.waitlist import OFFER_S, Wish, first_fit
@@ -27,6 +27,7 @@ from server.store.waitlist import (
     mark_left,
     mark_offered,
     waiting_entries,
+    what_is_asked,
 )
 from server.tokens import new_salt, token_hash
 from server.usecases.book import book, new_uid
@@ -68,13 +69,20 @@ async def join(
 
     Raises:
         NotFound: Business, service, provider or location.
+        DetailsMissing: The service needs a phone number.
+        Conflict: It asks questions that have to be answered, or is paid, before it is booked: one press cannot do that.
         LimitReached: The address waits for this service often enough.
         InFlight, IdempotencyMismatch: See `once`.
     """
     async with core.database.reading() as session:
         business_id = await session.value("SELECT id FROM businesses WHERE slug = $1", choice.business)
+        needs_phone, asks_more = await what_is_asked(session, choice.business, choice.service)
     if business_id is None:
         raise NotFound(what="business")
+    if asks_more:
+        raise Conflict("This service has no waitlist: it asks questions, or is paid, before it is booked.")
+    if needs_phone and not customer.phone:
+        raise DetailsMissing([("/customer/phone", "This service needs a phone number.")])
 
     async def work(session: Session) -> Joined:
         if await count_waiting(session, choice.business, choice.service, customer.email) >= _MOST_PER_ADDRESS:

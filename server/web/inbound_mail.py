@@ -14,10 +14,9 @@ from server.domain.errors import NotFound
 from server.usecases.receive_mail import receive_mail
 from server.web.answers import PRIVATE
 from server.web.keys import CORE, SETTINGS
+from server.web.route import SLOWEST_BODY_S
 
 log = logging.getLogger(__name__)
-
-_SLOWEST_BODY_S = 10
 
 
 async def receive_inbound_mail(request: web.Request) -> web.Response:
@@ -42,7 +41,7 @@ async def receive_inbound_mail(request: web.Request) -> web.Response:
 async def _body(request: web.Request, limit: int) -> bytes:
     """The whole body; mails are larger than what the API takes otherwise."""
     try:
-        async with asyncio.timeout(_SLOWEST_BODY_S):
+        async with asyncio.timeout(SLOWEST_BODY_S):
             return await request.clone(client_max_size=limit).read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None

@@ -30,7 +30,8 @@ S = TypeVar("S", bound=Shape)
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _BEARER = "Bearer "
 _LONGEST_KEY = 200
-_SLOWEST_BODY_S = 10
+SLOWEST_BODY_S = 10
+"""So long a body may take to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ async def _read_body(request: web.Request, route: Route) -> Shape:
     shape = route.body
     assert shape is not None
     try:
-        async with asyncio.timeout(_SLOWEST_BODY_S):
+        async with asyncio.timeout(SLOWEST_BODY_S):
             body = await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None

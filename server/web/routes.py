@@ -52,6 +52,7 @@ from server.web.shapes.appointments import (
     RescheduleOrder,
 )
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery
+from server.web.shapes.base import AnyQuery
 from server.web.shapes.book import BookQuery, EmbedQuery
 from server.web.shapes.calendars import NoticeQuery, SignInQuery
 from server.web.shapes.health import Readiness
@@ -127,14 +128,17 @@ ROUTES: Sequence[Route] = (
           "Pages", "Its form, for browsers without JavaScript", query=BookQuery, answers={303: None},
           media_type="text/html"),
     Route("GET", "/book/{business}/paid/{payment}", Who.TOKEN, get_paid,
-          "Pages", "Where a customer comes back to from paying", answers={200: None}, media_type="text/html"),
+          "Pages", "Where a customer comes back to from paying", query=AnyQuery,
+          answers={200: None}, media_type="text/html"),
     Route("GET", "/manage/{manage_token}", Who.TOKEN, get_manage_link,
-          "Pages", "The link in mails: goes on to a page whose address is no secret", answers={303: None},
+          "Pages", "The link in mails: goes on to a page whose address is no secret", query=AnyQuery,
+          answers={303: None},
           media_type="text/html"),
     Route("GET", "/manage/at/{id}", Who.PUBLIC, get_manage,
-          "Pages", "An appointment, for its customer", answers={200: None}, media_type="text/html"),
+          "Pages", "An appointment, for its customer", query=AnyQuery, answers={200: None}, media_type="text/html"),
     Route("POST", "/manage/at/{id}", Who.PUBLIC, post_manage,
-          "Pages", "Its form, for browsers without JavaScript", answers={303: None}, media_type="text/html"),
+          "Pages", "Its form, for browsers without JavaScript", query=AnyQuery,
+          answers={303: None}, media_type="text/html"),
     Route("GET", "/embed", Who.PUBLIC, get_embed,
           "Pages", "How to put the widget on a site", query=EmbedQuery, answers={200: None}, media_type="text/html"),
     Route("GET", "/favicon.ico", Who.PUBLIC, get_favicon,
@@ -144,13 +148,14 @@ ROUTES: Sequence[Route] = (
     Route("GET", "/paid.js", Who.PUBLIC, get_paid_script,
           "Pages", "The script of the page after paying", answers={200: None}, media_type="text/javascript"),
     Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
-          "Waitlist", "The page behind the link of an offer", answers={200: None}, media_type="text/html"),
+          "Waitlist", "The page behind the link of an offer", query=AnyQuery,
+          answers={200: None}, media_type="text/html"),
     Route("POST", "/waitlist/{token}", Who.TOKEN, post_waitlist_page,
-          "Waitlist", "Its button", answers={303: None}, media_type="text/html"),
+          "Waitlist", "Its button", query=AnyQuery, answers={303: None}, media_type="text/html"),
     Route("GET", "/v1/unsubscribe/{token}", Who.TOKEN, get_unsubscribe,
-          "Inbound", "Asks whether to stop reminders", answers={200: None}, media_type="text/html"),
+          "Inbound", "Asks whether to stop reminders", query=AnyQuery, answers={200: None}, media_type="text/html"),
     Route("POST", "/v1/unsubscribe/{token}", Who.TOKEN, post_unsubscribe,
-          "Inbound", "Stops reminders (RFC 8058)", answers={200: None}, media_type="text/html"),
+          "Inbound", "Stops reminders (RFC 8058)", query=AnyQuery, answers={200: None}, media_type="text/html"),
     Route("POST", "/v1/inbound/sms/{id}", Who.PUBLIC, inbound_sms.receive_sms_status,
           "Inbound", "What became of a text message (Twilio)", answers={204: None}),
     Route("GET", "/v1/oauth/callback", Who.PUBLIC, get_sign_in,

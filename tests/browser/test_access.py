@@ -308,4 +308,4 @@ async def test_the_month_is_announced_when_it_changes(visitor: MakeVisitor) -> N
 
     await robin.button("Next month").click()
 
-    await expect(robin.page.get_by_role("status")).to_contain_text("days with free times")
+    await expect(robin.page.get_by_role("status")).to_contain_text("free days")

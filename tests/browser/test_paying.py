@@ -55,7 +55,8 @@ async def test_what_is_paid_is_booked_and_the_page_says_so(robin: Visitor) -> No
 async def test_whoever_goes_back_is_told_how_long_the_time_is_kept(robin: Visitor, stripe: Stripe) -> None:
     await robin.page.get_by_role("link", name="Back").click()
 
-    await expect(robin.heading("One moment…")).to_be_visible()
+    await expect(robin.heading("Your payment")).to_be_visible()
+    await expect(robin.page.get_by_role("link", name="Pay €48")).to_be_visible()
     await expect(robin.page.get_by_text("the time stays yours until")).to_be_visible()
     assert await robin.appointments() == []
     assert await faults(robin) == []

@@ -106,7 +106,7 @@ async def test_where_nothing_is_free_at_all_one_can_wait(visitor: MakeVisitor, s
     await robin.listening()
     await robin.open()
 
-    await expect(robin.page.get_by_text("Nothing is free at the moment.")).to_be_visible()
+    await expect(robin.page.get_by_text("Nothing is free now.")).to_be_visible()
     await robin.button("Join the waitlist").click()
     await robin.fill()
     await robin.button("Join").click()
@@ -151,25 +151,6 @@ async def test_eight_tabs_all_show_times(visitor: MakeVisitor) -> None:
     for tab in tabs:
         await tab.open()
         await expect(tab.times.first).to_be_visible()
-
-
-async def test_many_times_of_a_day_stand_by_part_of_the_day(visitor: MakeVisitor, shop: World) -> None:
-    await shop.service("wash", slot_step_min=60)
-    robin = await visitor()
-    await robin.open(service="cut")
-    await robin.page.get_by_role("button", name="free times: ", exact=False).nth(3).click()  # a whole day
-
-    parts = robin.page.locator("[part~=period]")
-    await expect(parts).to_have_text(["Morning", "Afternoon"])
-    morning, afternoon = [
-        await each.locator("[part~=slot]").all_inner_texts() for each in await robin.page.locator("[part~=slots]").all()
-    ]
-    assert (morning[0], morning[-1]) == ("9:00", "11:30")
-    assert (afternoon[0], afternoon[-1]) == ("12:00", "16:30")
-
-    await robin.open(service="wash")
-    await expect(robin.times.first).to_be_visible()
-    await expect(parts).to_have_count(0)
 
 
 async def test_many_services_can_be_searched(visitor: MakeVisitor, shop: World) -> None:

@@ -90,7 +90,7 @@ async def test_on_days_on_which_clocks_change_every_time_is_there_once_and_can_b
         name = f"{day:%A} {day.day} {day:%B}"
         while not await robin.page.get_by_role("heading", name=f"{day:%B} {day.year}").is_visible():
             await robin.button("Next month").click()
-        await robin.page.get_by_role("button", name=f"{name}, free times", exact=False).click()
+        await robin.page.get_by_role("button", name=f"{name}, free", exact=False).click()
         await expect(robin.heading(name)).to_be_visible()
         labels = await robin.times.all_inner_texts()
         begin = datetime.combine(day, datetime.min.time(), ZoneInfo(zone))

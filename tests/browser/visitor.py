@@ -77,6 +77,11 @@ class Visitor:
         self.host.headers = headers or {}
         await self.page.goto(self.host.origin)
 
+    @property
+    def readable(self) -> dict[str, str]:
+        """Headers of an answer that a test gives instead of the server."""
+        return {"Access-Control-Allow-Origin": self.host.origin}
+
     def button(self, name: str, *, exact: bool = True) -> Locator:
         """A button by its name."""
         return self.page.get_by_role("button", name=name, exact=exact).filter(visible=True)

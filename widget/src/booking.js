@@ -42,6 +42,7 @@ export function select(s, slot) {
   const { start, end } = slot;
   if (!s.emit("slot-selected", { ...asked(s), start, end })) return;
   letGo(s);
+  keep(s);
   go(s, s.place ? "move" : "details", { slot, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
   if (!s.place) inTurn(() => hold(s, slot));
 }
@@ -54,7 +55,7 @@ async function hold(s, slot) {
   const wanted = () => s.slot === slot && s.step === "details";
   if (!wanted() || s.hold) return;
   try {
-    const { hold } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey() });
+    const { hold } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
     const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
     if (wanted()) change(s, { hold, heldUntil });
     else await release(s, hold);
@@ -143,7 +144,7 @@ export async function submit(s) {
 async function book(s, order, pays) {
   const { key } = s;
   change(s, { waits: true, problem: undefined });
-  keep(s, JSON.stringify({ order, pays, key }));
+  keep(s, JSON.stringify({ order: s.sent ?? order, pays, key }));
   try {
     const result = await ask(s, path(s, pays ? "/payments" : "/appointments"), { body: order, key });
     keep(s);
@@ -154,8 +155,8 @@ async function book(s, order, pays) {
     finish(s, result.status === "pending" ? "requested" : "booked", result, "booked");
   } catch (/** @type {any} */ error) {
     if (error.status) keep(s);
-    else s.sent = order; // nobody knows yet whether it happened
-    if (error.kind === "idempotency-key-reused" && s.sent) await book(s, s.sent, pays); // it did, as it was then
+    else s.sent ??= order; // nobody knows yet whether it happened
+    if (error.kind === "idempotency-key-reused" && s.sent && s.sent !== order) await book(s, s.sent, pays); // it did, so
     else refused(s, error);
   }
 }
@@ -173,7 +174,7 @@ export function refused(s, error) {
  * @param {State} s
  * @param {string} [pending] Nothing: it is over. Undefined asks.
  */
-function keep({ wishes }, pending) {
+export function keep({ wishes }, pending) {
   const name = `bookable:${wishes.business}`;
   try {
     const before = sessionStorage[name];
@@ -194,8 +195,10 @@ export async function resume(s) {
   const { order, pays, key } = JSON.parse(keep(s) ?? "{}");
   const service = order && named(s.profile.services, order.service);
   if (!service) return false;
+  Object.assign(s, { provider: order.provider ?? "", location: order.location });
   take(s, service);
-  Object.assign(s, { key, slot: slotOf(order), form: { phone: "", ...order.customer, answers: order.answers } });
+  const form = { phone: "", ...order.customer, answers: order.answers };
+  Object.assign(s, { key, slot: slotOf(order), form, month: order.start.slice(0, 7), day: "" });
   go(s, "details");
   await book(s, order, pays);
   return true;

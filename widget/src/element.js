@@ -9,7 +9,7 @@ import { Formats, regional } from "./formats.js";
 import { h, patch } from "./patch.js";
 import { newState } from "./state.js";
 import styles from "./theme.css";
-import { alter } from "./times.js";
+import { look } from "./times.js";
 import tokens from "../../server/static/tokens.css";
 import { button, problem } from "./views/frame.js";
 import { cancelling, done, moving, yours } from "./views/outcome.js";
@@ -43,6 +43,7 @@ export class BookableWidget extends HTMLElement {
   #scene;
   #root = this.attachShadow({ mode: "open" });
   #used = false;
+  #opens = false;
   #focus = "";
 
   constructor() {
@@ -62,16 +63,22 @@ export class BookableWidget extends HTMLElement {
     queueMicrotask(() => this.isConnected || this.#stop());
   }
 
-  /** @param {string} name */
-  attributeChangedCallback(name) {
+  /**
+   * @param {string} name
+   * @param {string | null} before
+   * @param {string | null} after
+   */
+  attributeChangedCallback(name, before, after) {
+    if (before === after) return;
     if (name === "theme") this.#draw(); // a site that turns dark costs nobody what they typed
     else this.reset();
   }
 
   /** Shows the dialog of the layouts `popup` and `button`. */
-  async open() {
-    await this.#begin();
-    this.#dialog?.showModal();
+  open() {
+    this.#opens = true;
+    this.#begin();
+    this.#draw();
   }
 
   close() {
@@ -80,7 +87,7 @@ export class BookableWidget extends HTMLElement {
 
   /** Asks again what is free. */
   refresh() {
-    return this.#state && alter(this.#state, {});
+    if (this.#state) look(this.#state);
   }
 
   /** Begins anew; once for all that is changed in one go. */
@@ -119,17 +126,19 @@ export class BookableWidget extends HTMLElement {
   }
 
   async #begin() {
-    if (this.#state) return;
+    if (this.#state || !this.isConnected) return;
     this.#observer?.disconnect();
     const wishes = Object.fromEntries(ATTRIBUTES.map((name) => [name, this.getAttribute(name) ?? ""]));
     const around = /** @type {HTMLElement | null} */ (this.closest("[lang]"));
-    const wanted = wishes.locale || around?.lang || navigator.language;
+    const wanted = (wishes.locale || around?.lang || navigator.language).replace("_", "-");
     const language = known(wanted);
     const locale = regional(wanted.startsWith(language) ? wanted : language, navigator.languages);
+    /** @type {import("./state.js").State} */
     const s = (this.#state = newState(wishes.src || new URL(HERE).origin, wishes, locale, {
       noWaitlist: this.hasAttribute("no-waitlist"),
       draw: () => this.#draw(),
       emit: (event, detail) =>
+        this.#state === s &&
         this.dispatchEvent(new CustomEvent(`bookable:${event}`, { detail, bubbles: true, composed: true, cancelable: true })),
       focus: (what) => {
         this.#focus = what;
@@ -158,7 +167,7 @@ export class BookableWidget extends HTMLElement {
       { lang: language, dir: language === "ar" ? "rtl" : "ltr" },
       h("slot", { name: "heading" }),
       layout && button("close", "✕", () => this.close(), { "aria-label": t("Close") }),
-      h("div.step", { key: s.step }, view ? view(scene) : [problem(scene), h("slot")]),
+      h("div.step", { key: s.step }, view ? view(scene) : [problem(scene, () => this.reset()), h("slot")]),
       h("p.said", { role: "status" }, announced(scene)),
     );
     patch(this.#root, [
@@ -169,6 +178,8 @@ export class BookableWidget extends HTMLElement {
     const wishes = { "--brand": accent, "--on-brand": ink, "--round": radius && `${radius}px`, "color-scheme": this.getAttribute("theme") ?? scheme };
     for (const [name, value] of Object.entries(wishes)) this.style.setProperty(name, value === "auto" ? "" : (value ?? ""));
     this.#land();
+    if (this.#opens) this.#dialog?.showModal();
+    this.#opens = false;
   }
 
   /** Puts the focus where the last step wanted it; never into a page that somebody is only reading. */

@@ -5,11 +5,11 @@
  */
 
 import { ask } from "./api.js";
-import { letGo, resume, tick } from "./booking.js";
+import { keep, letGo, resume, tick } from "./booking.js";
 import { named } from "./catalogue.js";
 import { openPlace } from "./managing.js";
 import { rangeOf } from "./month.js";
-import { asked, change, fail, go, path, query, today } from "./state.js";
+import { asked, change, fail, go, path, query, shownZone, today } from "./state.js";
 import { enter, listen, look, poll, take } from "./times.js";
 
 /**
@@ -26,6 +26,7 @@ export async function start(s) {
   const clock = setInterval(() => (tick(s), poll(s)), 1000);
   document.addEventListener("visibilitychange", () => (look(s), listen(s)), { signal });
   addEventListener("pagehide", () => letGo(s), { signal });
+  addEventListener("pageshow", ({ persisted }) => persisted && change(s, { waits: false, holdOver: !s.hold }), { signal });
   signal.onabort = () => (clearInterval(clock), s.stream?.close(), letGo(s), (s.slot = undefined));
   s.onoffline = (offline) => change(s, { offline });
   try {
@@ -56,16 +57,24 @@ async function open(s) {
   }
   take(s, only);
   // What came along was for every place, in the place's zone.
-  const fits = (s.profile.locations.length < 2 || s.wishes.location) && s.zone === timezone;
+  const fits =
+    s.provider === s.wishes.provider &&
+    (s.profile.locations.length < 2 || s.location === s.wishes.location) &&
+    shownZone(s) === timezone;
   await enter(s, fits ? availability : undefined);
 }
 
 /** @param {State} s */
 export function back(s) {
+  const { step, place, waits } = s;
+  if (waits && step !== "time") return; // it cannot be called back
   letGo(s);
-  const { step, place } = s;
+  keep(s);
   if (step === "time" || step === "cancel") go(s, place ? "yours" : "services");
-  else go(s, "time", { instead: undefined });
+  else {
+    go(s, "time", { instead: undefined });
+    look(s);
+  }
 }
 
 /**

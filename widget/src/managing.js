@@ -63,6 +63,6 @@ export const waitRange = (s) => rangeOf(s.month, today(s));
 
 /** @param {State} s */
 export async function join(s) {
-  if (!isComplete(s, { questions: [], phone_required: false })) return;
+  if (!isComplete(s, { questions: [] })) return;
   await send(s, path(s, "/waitlist"), { ...asked(s), ...waitRange(s), customer: customer(s) }, "waitlisted");
 }

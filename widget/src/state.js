@@ -76,7 +76,7 @@ export const newState = (base, wishes, locale, stage) =>
     ...stage,
     base,
     wishes,
-    locale,
+    locale: locale.replace(/-u-.*/, ""),
     provider: wishes.provider,
     location: wishes.location,
     zone: wishes.timezone,
@@ -124,7 +124,8 @@ export function fail(s, error, changes) {
   const wrong = {};
   for (const { pointer } of error.body.errors ?? []) {
     const [, part, key] = pointer.split("/");
-    wrong[part === "answers" ? `q-${key}` : key] = key === "email" ? ADDRESS : FILL;
+    if (part === "answers") wrong[`q-${key}`] = FILL;
+    else if (key in s.form) wrong[key] = key === "email" ? ADDRESS : FILL;
   }
   change(s, { waits: false, ...changes, problem: error, wrong });
   s.focus(Object.keys(wrong).length ? "wrong" : "problem");
@@ -164,8 +165,9 @@ export const today = ({ free }) => dateIn(free.zone);
 export const customerZone = ({ zone }) => zone || ownZone();
 
 /**
- * The location, with its name and zone.
+ * The zone that times are asked for in; empty: the place's. Who comes to a place needs its time; who sits before a
+ * screen, their own.
  *
  * @param {State} s
  */
-export const where = ({ profile, location }) => named(profile.locations, location);
+export const shownZone = ({ zone, profile, location }) => zone || (named(profile.locations, location)?.online ? ownZone() : "");

@@ -9,7 +9,7 @@ import { likelyLocation, locationsOf, providersOf } from "./catalogue.js";
 import { addMonths, dateIn } from "./dates.js";
 import { ownZone } from "./formats.js";
 import { FreeTimes, rangeOf } from "./month.js";
-import { asked, change, fail, go, path, query, today } from "./state.js";
+import { asked, change, fail, go, path, query, shownZone, today } from "./state.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -28,8 +28,6 @@ export function take(s, service) {
   const where = likelyLocation(locationsOf(s.profile, service, s.provider), s.location, ownZone());
   s.service = service;
   s.location = where?.slug ?? "";
-  // Who comes to a place needs its time; who sits before a screen, their own.
-  if (where?.online) s.zone ||= ownZone();
 }
 
 /**
@@ -43,9 +41,8 @@ export async function enter(s, answer) {
   const month = today(s).slice(0, 7);
   if (answer) s.free.learn(answer, month);
   go(s, "time", { month, day: "" });
-  if (!answer) await load(s);
-  await arrive(s);
-  listen(s);
+  if (answer) listen(s);
+  if (answer || (await load(s))) await arrive(s);
 }
 
 /** @param {State} s */
@@ -66,12 +63,10 @@ export async function alter(s, changes) {
   Object.assign(s, changes, { zonesOpen: false });
   if (s.service) take(s, s.service);
   s.free = new FreeTimes();
-  change(s, {});
-  await load(s);
+  if (!(await load(s))) return;
   const day = s.free.dayOf(looked);
   if (day) change(s, { day, month: day.slice(0, 7) });
   else await arrive(s);
-  listen(s);
 }
 
 /**
@@ -105,25 +100,30 @@ export async function reach(s, day, focus = "day") {
  * @param {number} months
  */
 export async function turn(s, months) {
-  await reach(s, addMonths(`${s.month}-01`, months), "");
-  change(s, { day: s.free.freeIn(s.month)[0] ?? "" });
+  const first = addMonths(`${s.month}-01`, months);
+  await reach(s, first, "");
+  if (first.startsWith(s.month)) change(s, { day: s.free.freeIn(s.month)[0] ?? "" });
 }
 
 /**
+ * Whether what came is still what is looked at.
+ *
  * @param {State} s
  * @param {boolean} [quietly] Nobody asked: what cannot be had now can be had later.
  */
 export async function load(s, quietly) {
   const { month, free } = s;
+  const here = () => free === s.free && month === s.month && s.step === "time";
   if (!quietly) change(s, { waits: true });
   try {
-    const answer = await ask(s, path(s, `/availability${query({ ...asked(s), ...rangeOf(month, today(s)), tz: s.zone })}`));
-    if (free !== s.free) return; // meanwhile something else was asked for
+    const answer = await ask(s, path(s, `/availability${query({ ...asked(s), ...rangeOf(month, today(s)), tz: shownZone(s) })}`));
     free.learn(answer, month);
-    change(s, quietly ? {} : { waits: false, problem: undefined });
+    change(s, quietly || !here() ? {} : { waits: false, problem: undefined });
+    if (here()) listen(s);
   } catch (error) {
-    if (free === s.free && !quietly) fail(s, error);
+    if (here() && !quietly) fail(s, error);
   }
+  return here();
 }
 
 /**
@@ -152,4 +152,5 @@ export function listen(s) {
   if (!s.free.stream || document.hidden || s.over.signal.aborted) return;
   s.stream = new EventSource(s.free.stream);
   s.stream.onmessage = () => setTimeout(() => look(s), Math.random() * 500);
+  s.stream.onerror = () => s.stream?.readyState === 2 && (s.stream = undefined); // sent away: it asks by itself
 }

@@ -50,10 +50,10 @@ export interface BookableWidget extends HTMLElement {
   src: string | null;
 
   /** Shows the dialog of the layouts `popup` and `button`. */
-  open(): Promise<void>;
+  open(): void;
   close(): void;
   /** Asks again what is free. */
-  refresh(): Promise<void> | undefined;
+  refresh(): void;
   /** Begins anew. */
   reset(): void;
 

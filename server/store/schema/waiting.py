@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    Text,
     Uuid,
     text,
 )
@@ -70,6 +71,7 @@ payments = tenant_table(
     Column("return_minor", Integer),
     Column("currency", String(3), nullable=False),
     Column("remote_id", String(200)),
+    Column("checkout_url", Text),
     Column("order_sealed", LargeBinary, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     *versioned(),

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 
+_FOR_PEOPLE = ("/v1/unsubscribe/", "/v1/oauth/")
 _FOR_PROGRAMS = ("/v1/", "/feeds/", "/widget/", "/metrics", "/healthz", "/readyz")
 
 _WORDS = {
@@ -22,7 +23,8 @@ _ELSE = ("This did not work", "Please go back and try again.")
 
 def wants_page(request: web.Request) -> bool:
     """Whether it is a person in a browser who asks."""
-    return "text/html" in request.headers.get(hdrs.ACCEPT, "") and not request.path.startswith(_FOR_PROGRAMS)
+    wants_html = "text/html" in request.headers.get(hdrs.ACCEPT, "")
+    return wants_html and (request.path.startswith(_FOR_PEOPLE) or not request.path.startswith(_FOR_PROGRAMS))
 
 
 def error_page(request: web.Request, problem: web.Response) -> web.Response:

@@ -14,7 +14,7 @@ from server.voice import LANGUAGES, Voice
 from server.web.widget import words
 
 _NOWHERE = ZoneInfo("Etc/UTC")
-_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_RANGE = re.compile(r"(?P<tag>[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5})(\s*;\s*q=(?P<weight>[01](\.\d{0,3})?))?")
 
 
 class PageVoice(Voice):
@@ -40,8 +40,10 @@ class PageVoice(Voice):
 
 
 def voice_of(request: web.Request) -> PageVoice:
-    """The first language of Accept-Language (RFC 9110, 12.5.4) that we have; English if there is none."""
+    """The language of Accept-Language (RFC 9110, 12.5.4) that is wanted most and that we have; else English."""
     header = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")[:300]
-    wanted = [tag for part in header.split(",") if _TAG.fullmatch(tag := part.split(";")[0].strip())]
-    found = negotiate_locale(wanted, LANGUAGES, sep="-") or "en"
-    return PageVoice(next((each for each in wanted if each.split("-")[0].lower() == found), found))
+    ranges = [found for part in header.split(",") if (found := _RANGE.fullmatch(part.strip()))]
+    weights = {found["tag"]: float(found["weight"] or 1) for found in ranges}
+    wanted = sorted((tag for tag, weight in weights.items() if weight), key=lambda tag: -weights[tag])
+    ours = negotiate_locale(wanted, LANGUAGES, sep="-") or "en"
+    return PageVoice(next((each for each in wanted if each.split("-")[0].lower() == ours), ours))

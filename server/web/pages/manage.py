@@ -16,12 +16,18 @@ from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
 from server.usecases.places import View, target_of_token, view
 from server.web.keys import CORE, SETTINGS
+from server.web.pages.forms import form_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 from server.web.widget import build
 
 _COOKIE = "bookable_place"
 _SESSION_S = 1800
+_HEADINGS = {
+    "pending": "Your request is sent",
+    "declined": "Your request could not be confirmed",
+    "cancelled": "Your appointment is cancelled",
+}
 
 
 async def get_manage_link(request: web.Request) -> web.Response:
@@ -63,20 +69,19 @@ async def post_manage(request: web.Request) -> web.Response:
     if token is None:
         return _over(request)
     core = request.app[CORE]
-    form = await request.post()
-    problem = ""
+    form = await form_of(request)
     try:
         target = await target_of_token(core, token)
         once: Once[Cancelled] = Once(None, 200, lambda _: b"")
         await cancel(core, target, once, accepts_fee=form.get("accept_fee") == "yes")
     except (NotFound, Unavailable):
         raise
-    except PolicyClosed:
-        problem = "It is too late to change this online."
+    except PolicyClosed as error:
+        # Where a fee opens it again, the page asks for that instead.
+        problem = "" if error.fee_minor else "Too late to change this online."
+        return _page(request, await view(core, token), token, problem=problem, status=409)
     except BookingError:
-        problem = "This did not work. What you typed is kept."
-    if problem:
-        return _page(request, await view(core, token), token, problem=problem)
+        return _page(request, await view(core, token), token, problem="This did not work", status=409)
     return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}{request.path}"})
 
 
@@ -92,7 +97,7 @@ def _over(request: web.Request) -> web.Response:
     return page_answer(html, STYLE, status=403, private=True)
 
 
-def _page(request: web.Request, seen: View, token: str, *, problem: str = "") -> web.Response:
+def _page(request: web.Request, seen: View, token: str, *, problem: str = "", status: int = 200) -> web.Response:
     appointment, attendee = seen.place.appointment, seen.place.attendee
     voice = voice_of(request).at(zone(appointment.timezone))
     html = render_page(
@@ -102,6 +107,7 @@ def _page(request: web.Request, seen: View, token: str, *, problem: str = "") ->
         seen=seen,
         appointment=appointment,
         alive=appointment.status in CHANGEABLE and attendee.cancelled_at is None,
+        heading=_HEADINGS.get("cancelled" if attendee.cancelled_at else appointment.status, "Your appointment"),
         fee=voice.money(seen.late_fee_minor, appointment.currency) if seen.late_fee_minor else "",
         problem=problem,
         token=token,
@@ -109,4 +115,4 @@ def _page(request: web.Request, seen: View, token: str, *, problem: str = "") ->
         script=f"/widget/{build().name}/bookable.js",
         integrity=build().integrity,
     )
-    return page_answer(html, STYLE, forms=True, widget=True, private=True)
+    return page_answer(html, STYLE, status=status, forms=True, widget=True, private=True)

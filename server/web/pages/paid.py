@@ -9,6 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from server.domain.errors import NotFound
+from server.store.payments import Payment
 from server.usecases.payments import view_payment
 from server.web.keys import CORE, SETTINGS
 from server.web.pages.html import STYLE, page_answer, render_page, static_answer
@@ -35,8 +36,17 @@ async def get_paid(request: web.Request) -> web.Response:
     if seen.payment.business != request.match_info["business"]:
         raise NotFound(what="payment")
     voice = voice_of(request).at(seen.zone)
-    html = render_page("paid.html", STYLE, voice, seen=seen, page=f"/book/{seen.payment.business}")
+    page = f"/book/{seen.payment.business}"
+    html = render_page("paid.html", STYLE, voice, seen=seen, state=_state(seen.payment), page=page)
     return page_answer(html, STYLE, widget=True, private=True)
+
+
+def _state(payment: Payment) -> str:
+    if payment.status in {"open", "paid"}:
+        return "waits"
+    if payment.status in {"returning", "returned"}:
+        return "cancelled" if payment.appointment else "returned"
+    return "booked" if payment.status == "booked" else "over"
 
 
 async def get_paid_script(_: web.Request) -> web.Response:

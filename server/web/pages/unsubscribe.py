@@ -14,10 +14,12 @@ from server.web.pages.language import voice_of
 
 async def get_unsubscribe(request: web.Request) -> web.Response:
     """Asks first: whoever looks at all links of a mail must not unsubscribe its reader."""
-    return page_answer(render_page("unsubscribe.html", STYLE, voice_of(request), done=False), STYLE, forms=True)
+    return page_answer(
+        render_page("unsubscribe.html", STYLE, voice_of(request), done=False), STYLE, forms=True, private=True
+    )
 
 
 async def post_unsubscribe(request: web.Request) -> web.Response:
     """No more reminders to this address."""
     await unsubscribe(request.app[CORE], request.match_info["token"])
-    return page_answer(render_page("unsubscribe.html", STYLE, voice_of(request), done=True), STYLE)
+    return page_answer(render_page("unsubscribe.html", STYLE, voice_of(request), done=True), STYLE, private=True)

@@ -7,11 +7,12 @@ Leaves booking to `usecases/waitlist`.
 from aiohttp import web
 
 from server.domain.appointment import Booked
-from server.domain.errors import BookingError, NotFound, Unavailable
+from server.domain.errors import BookingError, NotFound, SlotTaken, Unavailable
 from server.domain.zones import zone
 from server.usecases.once import Once
 from server.usecases.waitlist import Waiting, leave, take_offer, view
 from server.web.keys import CORE, SETTINGS
+from server.web.pages.forms import form_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 
@@ -24,22 +25,26 @@ async def get_waitlist_page(request: web.Request) -> web.Response:
 async def post_waitlist_page(request: web.Request) -> web.Response:
     """Books the time that is offered, or leaves the waitlist."""
     token = request.match_info["token"]
-    form = await request.post()
+    form = await form_of(request)
     once: Once[Booked] = Once(None, 201, lambda _: b"")
     try:
         if form.get("leave"):
             await leave(request.app[CORE], token)
         else:
             await take_offer(request.app[CORE], token, once)
-    except (NotFound, Unavailable):
+    except Unavailable:
         raise
+    except SlotTaken:
+        return _page(request, await view(request.app[CORE], token), problem="This time was just taken.")
+    except NotFound:
+        await view(request.app[CORE], token)  # over already, or done: the page says which
     except BookingError:
-        return _page(request, await view(request.app[CORE], token), refused=True)
+        return _page(request, await view(request.app[CORE], token), problem="This did not work")
     return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}/waitlist/{token}"})
 
 
-def _page(request: web.Request, waiting: Waiting, *, refused: bool = False) -> web.Response:
+def _page(request: web.Request, waiting: Waiting, *, problem: str = "") -> web.Response:
     entry = waiting.entry
     voice = voice_of(request).at(zone(entry.timezone))
-    html = render_page("waitlist.html", STYLE, voice, entry=entry, refused=refused, offered=waiting.hold is not None)
+    html = render_page("waitlist.html", STYLE, voice, entry=entry, problem=problem, offered=waiting.hold is not None)
     return page_answer(html, STYLE, forms=True, private=True)

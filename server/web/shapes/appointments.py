@@ -4,11 +4,14 @@ Owns the shapes of holds and appointments.
 Leaves what happens to them to the use-cases.
 """
 
+import contextlib
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import Field, StringConstraints
+import phonenumbers
+from babel.core import get_global
+from pydantic import Field, StringConstraints, model_validator
 
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
@@ -69,6 +72,19 @@ class CustomerShape(Shape):
     phone: Phone | None = None
     timezone: Zone
     locale: Locale = "en"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_country(cls, values: Any) -> Any:
+        """A number without its country is meant as the customer's zone says: `030 123` in Europe/Berlin is +49."""
+        phone = values.get("phone") if isinstance(values, dict) else None
+        if not isinstance(phone, str) or phone.lstrip().startswith("+"):
+            return values
+        region = get_global("zone_territories").get(str(values.get("timezone")))
+        with contextlib.suppress(phonenumbers.NumberParseException):
+            number = phonenumbers.parse(phone, region)
+            return {**values, "phone": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)}
+        return values
 
 
 class AppointmentOrder(HoldOrder):

@@ -151,6 +151,8 @@ class PublicService(Shape):
     payment: Literal["on_site", "online"]
     questions: list[Question]
     phone_required: bool
+    waitlist: bool
+    """Whether one can wait for it."""
     change_window_min: int
     cancel_fee_minor: int
     providers: list[Slug]

@@ -12,8 +12,8 @@ from server.voice import LANGUAGES
 from server.web.pages import error
 from server.web.pages.language import PageVoice, voice_of
 
-SAID = re.compile(r"""say\(\s*"([^"]+)"|_FILL = "([^"]+)"|problem = "([^"]+)\"""")
-SAME = {"Name", "optional"}
+SAID = re.compile(r'(?:say\(\s*|_FILL = |problem ?= ?|_Trouble\()"([^"]+)"')
+SAME = {"Name", "optional", "no"}
 """What is spelled like English somewhere."""
 
 
@@ -22,7 +22,7 @@ def sentences() -> Iterator[str]:
     for folder in (files("server") / "web" / "pages", files("server") / "templates" / "pages"):
         for file in folder.iterdir():
             if file.name.endswith((".py", ".html")):
-                yield from filter(None, (said for found in SAID.findall(file.read_text("utf-8")) for said in found))
+                yield from SAID.findall(file.read_text("utf-8"))
     for words in (*error._WORDS.values(), error._ELSE):
         yield from words
 

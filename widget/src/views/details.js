@@ -25,7 +25,8 @@ export function details(scene) {
         field(scene, `q-${key}`, text, s.form.answers[key], (value) => (s.form.answers[key] = value), {
           required,
           tag: kind === "long_text" ? "textarea" : undefined,
-          options: options.length ? [["", "–"], ...options.map((each) => [each])] : undefined,
+          // "yes" and "no" are said in the visitor's language; other options are the business's own words.
+          options: options.length ? [["", "–"], ...options.map((each) => [each, t(each)])] : undefined,
         }),
       ),
       terms(scene, service),
@@ -56,7 +57,7 @@ export function chosen(scene, again) {
       scene,
       { ...slot, provider, location },
       heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
-      holdOver && h("p.hold", { role: "status" }, t("It is no longer held, but may still be free.")),
+      holdOver && h("p.hold", { role: "status" }, t("No longer held, but maybe still free.")),
     ),
     problem(scene, again),
     instead?.length &&
@@ -112,6 +113,6 @@ export function waitlist(scene) {
     title(t("Join the waitlist")),
     h("p.note", t(WAITING, waitDays(scene))),
     problem(scene, send),
-    form(send, who(scene), actions(scene, t("Join"))),
+    form(send, who(scene, s.service?.phone_required), actions(scene, t("Join"))),
   ];
 }

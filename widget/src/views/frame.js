@@ -94,8 +94,8 @@ export function field({ s, t }, name, label, value = "", set, { required, option
   );
 }
 
-const TAKEN = "Somebody has just taken this time.";
-export const LATE = "It is too late to change this online.";
+const TAKEN = "This time was just taken.";
+export const LATE = "Too late to change this online.";
 /** @type {Record<string, string>} */
 const PROBLEMS = {
   "slot-unavailable": TAKEN,
@@ -112,14 +112,14 @@ const PROBLEMS = {
  */
 export function problem({ s, t }, again) {
   const { problem: what, profile, offline, wrong, base, wishes } = s;
-  if (offline) return h("p.problem", { role: "alert" }, t("You are offline. What you typed is kept, and sent once you are back."));
+  if (offline) return h("p.problem", { role: "alert" }, t("You are offline. What you typed is kept, and sent later."));
   if (!what || Object.keys(wrong).length) return null;
   const known = PROBLEMS[what.kind];
   return h(
     "div.problem",
     { role: "alert", tabindex: -1, "data-focus": "problem" },
     h("p", t(known ?? "This did not work. What you typed is kept.")),
-    !known && h("p.row links", again && button("link", t("Try again"), again), link(`${base}/book/${wishes.business}`, t("Open the booking page")), call(profile?.phone, t)),
+    !known && h("p.row links", again && button("link", t("Try again"), again), link(`${base}/book/${wishes.business}`, t("Booking page")), call(profile?.phone, t)),
   );
 }
 
@@ -137,11 +137,11 @@ export const call = (phone, t) => phone && link(`tel:${phone}`, t("Call {phone}"
  * @param {...any} more
  */
 export function facts({ s, t, f }, { start, provider, location, timezone }, ...more) {
-  const { profile, service, free } = s;
+  const { profile, service } = s;
   const at = Date.parse(start);
   const own = customerZone(s);
-  const zone = timezone || free.zone;
   const where = named(profile.locations, location);
+  const zone = timezone || (where?.online ? own : where?.timezone);
   const time = f.moment(at, own);
   return h(
     "div.chosen",

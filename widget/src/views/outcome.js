@@ -10,13 +10,13 @@ import { LATE, button, call, facts, link, problem, sender, title } from "./frame
 
 /** @typedef {import("./frame.js").Scene} Scene */
 
-const INVITED = "An invitation is on its way to {email}.";
+const INVITED = "The invitation goes to {email}.";
 const CANCELLED = "Your appointment is cancelled";
 
 /** What has happened, and what comes next. */
 const OUTCOMES = {
   booked: ["You are booked", INVITED],
-  requested: ["Your request is sent", "{business} answers by mail to {email}."],
+  requested: ["Your request is sent", "{business} answers {email}."],
   rescheduled: ["Your appointment is moved", INVITED],
   cancelled: [CANCELLED, ""],
   waitlisted: ["You are on the waitlist", WAITING],
@@ -32,13 +32,14 @@ export function done(scene) {
   return [
     next && h("div.mark", { "aria-hidden": "true" }, "✓"),
     title(t(what)),
+    problem(scene),
     h("slot", { name: "confirmation" }),
     result.start && facts(scene, result),
     next && h("p.note", t(next, { business: profile.name, email, ...(next === WAITING && waitDays(scene)) })),
     outcome === "booked" &&
       h(
         "p.row links",
-        h("span", t("Add to your calendar")),
+        h("span", t("Add to calendar")),
         Object.entries(result.add_to_calendar).map(([name, href]) => link(href, name)),
       ),
     h(

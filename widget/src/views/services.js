@@ -16,7 +16,7 @@ export function services(scene) {
   return [
     title(t("What would you like to book?")),
     all.length > MANY && field(scene, "search", t("Search"), s.search, (search) => change(s, { search }), { required: true, type: "search" }),
-    found.length
+    all.length
       ? h(
           "ul.services",
           found.map((service) =>
@@ -33,7 +33,7 @@ export function services(scene) {
               ),
             ),
         )
-      : h("p.note", t("Nothing is free at the moment.")),
+      : h("p.note", t("Nothing is free now.")),
   ];
 }
 

@@ -30,7 +30,7 @@ export function time(scene) {
 
 /** What is said to who cannot see the month change. @param {Scene} scene */
 export const announced = ({ s: { told }, t, f }) =>
-  told && t("{month}: days with free times: {count}", { month: f.month(told.month), count: f.number(told.count) });
+  told && t("{month}, free days: {count}", { month: f.month(told.month), count: f.number(told.count) });
 
 /** @param {Scene} scene */
 function people(scene) {
@@ -39,11 +39,11 @@ function people(scene) {
   if (!service || place) return null;
   const required = true;
   const who = providersOf(profile, service, location).map(({ slug, name }) => [slug, name]);
-  const places = locationsOf(profile, service).map(({ slug, name }) => [slug, name]);
+  const places = locationsOf(profile, service, wishes.provider).map(({ slug, name }) => [slug, name]);
   return h(
     "div.row choices",
     places.length > 1 &&
-      field(scene, "location", t("Where"), location, (to) => alter(s, { location: to, zone: wishes.timezone }), { required, options: places }),
+      field(scene, "location", t("Where"), location, (to) => alter(s, { location: to, provider: wishes.provider, zone: wishes.timezone }), { required, options: places }),
     who.length > 1 &&
       !wishes.provider &&
       field(scene, "provider", t("With"), provider, (to) => alter(s, { provider: to }), { required, options: [["", t("Whoever is free")], ...who] }),
@@ -54,14 +54,15 @@ function people(scene) {
 function month({ s, t, f }) {
   const { free, month: shown } = s;
   const now = today(s);
+  const past = shown <= now.slice(0, 7);
   const weeks = monthWeeks(shown, f.firstDay);
-  const focused = s.day.startsWith(shown) ? s.day : (free.freeIn(shown)[0] ?? now);
+  const focused = s.day.startsWith(shown) ? s.day : (free.freeIn(shown)[0] ?? (past ? now : `${shown}-01`));
   return h(
     "section.month",
     h(
       "div.row month-bar",
       h("h3.month-name", { id: "month" }, f.month(shown)),
-      button("turn", "‹", () => turn(s, -1), { "aria-label": t("Previous month"), "aria-disabled": shown <= now.slice(0, 7) || null }),
+      button("turn", "‹", () => past || turn(s, -1), { "aria-label": t("Previous month"), "aria-disabled": past || null }),
       button("turn", "›", () => turn(s, 1), { "aria-label": t("Next month") }),
     ),
     h(
@@ -89,7 +90,7 @@ function month({ s, t, f }) {
                     "data-focus": chosen && "day",
                     "aria-disabled": count ? null : true,
                     "aria-current": day === now ? "date" : null,
-                    "aria-label": t(count ? "{day}, free times: {count}" : "{day}, nothing free", { day: f.day(day), count: f.number(count) }),
+                    "aria-label": t(count ? "{day}, free: {count}" : "{day}, nothing free", { day: f.day(day), count: f.number(count) }),
                   },
                 ),
               );
@@ -136,42 +137,25 @@ function times(scene) {
   const { free, day } = s;
   const slots = free.of(day);
   const labels = f.times(slots, free.zone);
-  const list = (/** @type {import("../month.js").Slot[]} */ some) =>
-    h(
-      "ul.slots",
-      some.map((slot) =>
-        h(
-          "li",
-          { key: slot.at },
-          button("slot", /** @type {string} */ (labels.get(slot)), () => choose(s, slot)),
-          slot.places_left && h("small.places", t("Places left: {count}", { count: f.number(slot.places_left) })),
-        ),
-      ),
-    );
   return h(
     "section.times",
     { "aria-labelledby": "day" },
     day && h("h3.day-name", { key: "day", id: "day", tabindex: -1, "data-focus": "times" }, f.day(day)),
-    slots.length > MANY
-      ? ["Morning", "Afternoon", "Evening"].map((name, part) => {
-          const some = slots.filter(({ start }) => partOf(start) === part);
-          return some.length > 0 && [h("h4.period", t(name)), list(some)];
-        })
-      : slots.length
-        ? list(slots)
-        : empty(scene),
+    slots.length
+      ? h(
+          "ul.slots",
+          slots.map((slot) =>
+            h(
+              "li",
+              { key: slot.at },
+              button("slot", /** @type {string} */ (labels.get(slot)), () => choose(s, slot)),
+              slot.places_left && h("small.places", t("Places left: {count}", { count: f.number(slot.places_left) })),
+            ),
+          ),
+        )
+      : empty(scene),
   );
 }
-
-/** So many times want to be looked through by part of the day. */
-const MANY = 12;
-
-/**
- * Of a day: 0 until noon, 1 until six, 2 after.
- *
- * @param {string} start As the clocks there show it.
- */
-const partOf = (start) => Math.max(0, Math.floor(Number(start.slice(11, 13)) / 6) - 1);
 
 /** @param {Scene} scene */
 function empty({ s, t, f }) {
@@ -180,8 +164,8 @@ function empty({ s, t, f }) {
   const next = free.nexts.get(shown);
   return h(
     "div.empty",
-    h("slot", { name: "empty" }, h("p", next ? t("Nothing is free in {month}.", { month: f.month(shown) }) : t("Nothing is free at the moment."))),
+    h("slot", { name: "empty" }, h("p", next ? t("Nothing is free in {month}.", { month: f.month(shown) }) : t("Nothing is free now."))),
     next && button("submit", t("Next free: {day}", { day: f.date(next, { day: "numeric", month: "long", timeZone: free.zone }) }), () => reach(s, dateIn(free.zone, next), "times")),
-    !place && !noWaitlist && button("quiet", t("Join the waitlist"), () => go(s, "waitlist", { key: newKey() })),
+    !place && !noWaitlist && s.service?.waitlist && button("quiet", t("Join the waitlist"), () => go(s, "waitlist", { key: newKey() })),
   );
 }

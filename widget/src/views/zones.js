@@ -19,14 +19,14 @@ export function zones(scene) {
   const all = zonesOpen ? Intl.supportedValuesOf("timeZone") : [];
   const choose = (/** @type {string} */ typed) => {
     s.city = typed;
-    if (all.includes(typed)) alter(s, { zone: typed, city: "" });
+    if (all.includes(typed)) alter(s, { zone: typed, city: "" }).then(() => s.focus("times"));
   };
   return h(
     "div.zone",
     button("link", t("Times in {zone}", { zone: city(free.zone) }), toggle, { "aria-expanded": !!zonesOpen }),
     zonesOpen && [
       field(scene, "zones", t("Find your city"), s.city, choose, { required: true, list: "zones-all", "data-focus": "zones" }),
-      h("datalist", { id: "zones-all" }, all.map((value) => h("option", { value }, `${city(value)}, ${f.time(Date.now(), value, "shortOffset")}`))),
+      h("datalist", { id: "zones-all" }, all.map((value) => h("option", { value }, city(value)))),
     ],
   );
 }
