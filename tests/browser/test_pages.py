@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+import pytest
 from aiohttp.test_utils import TestClient
 
 from server.cli.demo import write_site
@@ -268,3 +269,105 @@ async def test_the_widget_s_file_is_kept_for_ever_under_its_exact_name_and_brief
     assert (await client.get("/widget/0.0.1-00000000/bookable.js")).status == 404
     again = await client.get("/widget/v1/bookable.js", headers={"If-None-Match": latest.headers["ETag"]})
     assert again.status == 304
+
+
+@pytest.fixture
+async def chain(shop: World) -> World:
+    """A place in Lisbon beside the one in Berlin, where only Ben works."""
+    await shop.sql(
+        "INSERT INTO locations (business_id, slug, name, timezone) VALUES ($1, 'there', 'There', 'Europe/Lisbon')",
+        shop.business_id,
+    )
+    await shop.service("wash", providers=("anna", "ben"))
+    await shop.sql(
+        "UPDATE working_hours w SET location_id = l.id FROM locations l, providers p"
+        " WHERE l.business_id = $1 AND l.slug = 'there' AND p.business_id = $1 AND p.slug = 'ben'"
+        "   AND w.business_id = $1 AND w.provider_id = p.id",
+        shop.business_id,
+    )
+    return shop
+
+
+async def test_the_plain_page_books_at_the_place_whose_times_it_shows(client: Client, chain: World) -> None:
+    times = await (await client.get(f"/book/{chain.slug}", params={"service": "wash"})).text()
+    assert "Times in Berlin" in times
+    links = re.findall(r"location=(\w+)&amp;start", times)
+    assert set(links) == {"here"}
+
+    bens = await (await client.get(f"/book/{chain.slug}", params={"service": "wash", "provider": "ben"})).text()
+    assert "Times in Lisbon" in bens
+    assert set(re.findall(r"location=(\w+)&amp;start", bens)) == {"there"}
+
+    start = chain.at(10).isoformat()
+    form = await (
+        await client.get(f"/book/{chain.slug}", params={"service": "wash", "location": "here", "start": start})
+    ).text()
+    assert "Wash · Here" in form
+
+
+async def test_a_time_that_is_not_offered_leads_back_to_those_that_are(client: Client, shop: World) -> None:
+    page = await (
+        await client.get(f"/book/{shop.slug}", params={"service": "cut", "start": "2020-01-01T00:00:00Z"})
+    ).text()
+
+    assert "This time is not offered any more." in page
+    assert "Times in Berlin" in page
+
+
+async def test_the_field_that_is_wrong_is_marked_and_told(client: Client, shop: World) -> None:
+    question = {"key": "people", "label": "How many?", "kind": "text", "required": True, "options": []}
+    await shop.service("wash", phone_required=True, questions=[question])
+    where = {"service": "wash", "start": shop.at(10).isoformat()}
+    form = {"name": "Robin", "email": "robin@example.com", "key": "k" * 24, "timezone": "Europe/Berlin"}
+    marked = 'aria-invalid="true" aria-describedby="trouble"'
+
+    for phone, answer, name in (("call me", "2", "phone"), ("030 901820", "", "q-people")):
+        sent = await client.post(f"/book/{shop.slug}", params=where, data={**form, "phone": phone, "q-people": answer})
+        assert sent.status == 422
+        assert re.search(rf'name="{name}"[^>]*{marked}', await sent.text())
+
+    booked = await client.post(
+        f"/book/{shop.slug}",
+        params=where,
+        data={**form, "phone": "030 901820", "q-people": "2"},
+        allow_redirects=False,
+    )
+    assert booked.status == 303
+    rows = await shop.sql("SELECT phone FROM attendees WHERE business_id = $1", shop.business_id)
+    assert [row[0] for row in rows] == ["+4930901820"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data", b"x", 400),
+        ("multipart/form-data; boundary=abc", b"garbage", 400),
+        ("application/x-www-form-urlencoded; charset=nope", b"name=x", 400),
+        ("application/x-www-form-urlencoded", b"name=\xff\xfe", 400),
+        ("application/json", b"{}", 415),
+    ],
+)
+async def test_what_is_no_form_is_refused_in_words(
+    client: Client, shop: World, kind: str, body: bytes, status: int
+) -> None:
+    headers = {"Content-Type": kind, "Accept": "text/html"}
+    answer = await client.post(
+        f"/book/{shop.slug}", params={"service": "cut", "start": shop.at(10).isoformat()}, data=body, headers=headers
+    )
+
+    assert answer.status == status
+    assert "This did not work" in await answer.text()
+
+
+async def test_what_mail_services_add_to_a_link_does_not_break_it(client: Client, shop: World) -> None:
+    booked = await shop.book(shop.at(10))
+
+    answer = await client.get(f"/manage/{booked.manage_token}?utm_source=mail&fbclid=1", allow_redirects=False)
+
+    assert answer.status == 303
+
+
+async def test_in_a_frame_the_plain_form_leaves_the_frame(client: Client, shop: World) -> None:
+    """The appointment's page may be shown in none, and its session would not arrive there."""
+    where = {"service": "cut", "start": shop.at(10).isoformat()}
+    assert 'target="_top"' in await (await client.get(f"/book/{shop.slug}", params=where)).text()

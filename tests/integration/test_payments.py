@@ -260,3 +260,48 @@ async def test_without_javascript_the_plain_form_leads_to_paying(shop: Client, s
         world.business_id,
     )
     assert tuple(row) == ("confirmed", "de-AT", "Europe/Berlin")
+
+
+async def test_paying_pressed_twice_is_one_time_and_each_press_leads_to_a_page_that_pays(
+    shop: Client, stripe: Stripe, world: World
+) -> None:
+    where, asked = f"/book/{world.slug}", {"service": "cut", "start": world.at(10).isoformat()}
+    form = {"name": "Robin", "email": "robin@example.com", "key": "k" * 24, "timezone": "Europe/Berlin"}
+    for _ in range(2):
+        sent = await shop.post(where, params=asked, data=form, allow_redirects=False)
+        assert sent.status == 303
+        page = await (await shop.get(urlsplit(sent.headers["Location"]).path)).text()
+        assert "Pay €48.00" in page
+
+    assert len(await world.sql("SELECT 1 FROM holds")) == 1
+
+
+async def test_where_nothing_can_be_paid_no_time_is_kept(
+    own_database_url: str, redis_url: str, world: World, aiohttp_client: Callable[..., Awaitable[Client]]
+) -> None:
+    unpaid = await aiohttp_client(build_app(settings_for(own_database_url, redis_url)))
+
+    sent = await unpaid.post(
+        f"/book/{world.slug}",
+        params={"service": "cut", "start": world.at(10).isoformat()},
+        data={"name": "Robin", "email": "robin@example.com", "key": "k" * 24, "timezone": "Europe/Berlin"},
+    )
+
+    assert sent.status == 503
+    assert await world.sql("SELECT 1 FROM holds") == []
+
+
+async def test_a_paid_appointment_that_is_cancelled_says_so_and_what_comes_back(
+    shop: Client, world: World, stripe: Stripe
+) -> None:
+    begun = await begin(shop, world)
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    salt = (await world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
+    await cancel(world.core, await target_of_token(world.core, world.core.vault.manage_token(salt)), no_key())
+
+    page = await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
+
+    assert "Your appointment is cancelled" in page
+    assert "You get back €48.00." in page

@@ -177,3 +177,29 @@ async def test_whoever_does_not_want_to_wait_any_more_says_so_on_the_page(client
     assert "You are not waiting any more" in await (await client.get(f"/waitlist/{token}")).text()
     rows = await full.sql("SELECT status FROM waitlist_entries WHERE business_id = $1", full.business_id)
     assert [row[0] for row in rows] == ["left"]
+
+
+async def test_a_second_press_on_an_offer_shows_what_became_of_it(client: Client, full: World) -> None:
+    token = await join(client, full)
+    await offer_freed(full.core, full.business_id)
+    for _ in range(2):
+        pressed = await client.post(f"/waitlist/{token}", allow_redirects=False)
+        assert pressed.status == 303
+
+    assert "You are booked" in await (await client.get(f"/waitlist/{token}")).text()
+
+
+async def test_what_one_press_cannot_book_has_no_waitlist(client: Client, world: World) -> None:
+    question = {"key": "why", "label": "Why?", "kind": "text", "required": True, "options": []}
+    await world.service("asks", questions=[question])
+    await world.service("calls", phone_required=True)
+    profile = await (await client.get(f"/v1/businesses/{world.slug}")).json()
+    assert {each["slug"]: each["waitlist"] for each in profile["services"]} == {
+        "cut": True,
+        "asks": False,
+        "calls": True,
+    }
+
+    for service, status in (("asks", 409), ("calls", 422)):
+        refused = await client.post(f"/v1/businesses/{world.slug}/waitlist", json=wish(world, service=service))
+        assert refused.status == status

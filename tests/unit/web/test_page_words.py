@@ -49,6 +49,9 @@ def test_every_sentence_of_every_page_is_there_in_every_language(language: str) 
         ("xx-<script>, pt", "pt", "ltr"),
         ("zh", "en", "ltr"),
         ("", "en", "ltr"),
+        ("en;q=0.1, de", "de", "ltr"),
+        ("de;q=0, fr;q=0.5", "fr", "ltr"),
+        ("ar-EG-u-nu-arab", "ar-EG-u-nu-arab", "rtl"),
         ("de-" + "x" * 400, "en", "ltr"),
     ],
 )
