@@ -243,14 +243,16 @@ async def test_axe_finds_nothing_on_the_pages(visitor: MakeVisitor, shop: World,
     private = (f"/manage/{booked.manage_token}", f"/manage/at/{uuid4()}", f"/waitlist/{joined}")
     open_to_all = ("/embed", "/docs", "/problems/slot-unavailable", "/v1/unsubscribe/" + "x" * 32, "/nowhere")
     for path in (f"/book/{shop.slug}", times, form, *private, *open_to_all):
+        robin = await visitor(locale="de-DE")
+        robin.tolerated = ("404", "403", "ERR_FAILED")
+        if "/book/" in path:  # as it is without its script
+            await robin.page.route("**/bookable.js", lambda route: route.abort())
+        await robin.page.goto(robin.server_url + path)
+        await robin.page.wait_for_load_state("networkidle")
         for scheme in ("light", "dark"):
-            robin = await visitor(color_scheme=scheme, locale="de-DE")
-            robin.tolerated = ("404", "403", "ERR_FAILED")
-            if "/book/" in path:  # as it is without its script
-                await robin.page.route("**/bookable.js", lambda route: route.abort())
-            await robin.page.goto(robin.server_url + path)
-            await robin.page.wait_for_load_state("networkidle")
-            assert await faults(robin) == [], path
+            await robin.page.emulate_media(color_scheme=scheme)
+            assert await faults(robin) == [], (path, scheme)
+        await robin.page.context.close()
 
 
 async def test_the_widget_s_file_is_kept_for_ever_under_its_exact_name_and_briefly_under_the_one_that_moves(
