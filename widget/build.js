@@ -20,7 +20,7 @@ const BUDGET = 11_980;
 
 /** Fields that are ours alone, unknown to the server and to browsers: these get shorter names. */
 const OURS = new RegExp(
-  "^(base|city|dayOf|draw|drawn|emit|form|free|freeIn|heldUntil|holdOver|instead|learn|made|nexts|onoffline|outcome|over|place|" +
+  "^(base|city|dayOf|draw|drawn|emit|form|free|freeIn|heard|heldUntil|holdOver|instead|learn|made|nexts|onoffline|outcome|over|place|" +
     "problem|profile|props|result|search|seconds|slot|step|tag|told|waits|wishes|wrong|zonesOpen)$",
 );
 

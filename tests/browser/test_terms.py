@@ -7,8 +7,10 @@ Leaves the way through to `test_booking_flow`.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.async_api import Request
 
 from server.app import build_app
 from server.settings import Settings
@@ -143,6 +145,29 @@ async def test_a_time_that_is_taken_elsewhere_leaves_the_list_within_a_second(
 
     await expect(robin.times).to_have_count(count - 1, timeout=2_000)
     assert await robin.times.first.inner_text() != first
+
+
+async def test_the_month_that_is_shown_is_the_one_that_is_listened_to(visitor: MakeVisitor, live_url: str) -> None:
+    robin = await visitor()
+    robin.server_url = live_url
+    months: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/availability/stream" in request.url:
+            months.append(parse_qs(urlsplit(request.url).query)["from"][0][:7])
+
+    robin.page.on("request", note)
+    await robin.open()
+    await expect(robin.times.first).to_be_visible()
+    for place, label in enumerate(("Next month", "Next month", "Previous month"), start=2):
+        await robin.button(label).click()
+        async with asyncio.timeout(5):
+            while len(months) < place:
+                await asyncio.sleep(0.05)
+
+    first, second, third, fourth = months
+    assert first < second < third
+    assert fourth == second
 
 
 async def test_eight_tabs_all_show_times(visitor: MakeVisitor) -> None:

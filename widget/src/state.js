@@ -41,6 +41,7 @@ import { FreeTimes } from "./month.js";
  * @property {string} day
  * @property {{ month: string, count: number }} [told] What who cannot see it was told last: free days of a month.
  * @property {EventSource} [stream]
+ * @property {string} [heard] Its address: each month has one of its own.
  * @property {boolean} [zonesOpen]
  * @property {Slot} [slot]
  * @property {string} [hold]

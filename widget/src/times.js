@@ -74,8 +74,8 @@ export async function alter(s, changes) {
  * @param {string} month
  */
 export async function show(s, month) {
-  change(s, { month });
-  if (!s.free.nexts.has(month)) await load(s);
+  change(s, { month, waits: false });
+  await load(s, s.free.nexts.has(month));
   change(s, { told: { month, count: s.free.freeIn(month).length } });
 }
 
@@ -147,10 +147,13 @@ export const poll = (s) => s.stream || ++s.seconds % POLL_S || look(s);
  * @param {State} s
  */
 export function listen(s) {
+  const wanted = document.hidden || s.over.signal.aborted ? "" : s.free.stream;
+  if (s.stream && s.heard === wanted) return;
   s.stream?.close();
   s.stream = undefined;
-  if (!s.free.stream || document.hidden || s.over.signal.aborted) return;
-  s.stream = new EventSource(s.free.stream);
+  s.heard = wanted;
+  if (!wanted) return;
+  s.stream = new EventSource(wanted);
   s.stream.onmessage = () => setTimeout(() => look(s), Math.random() * 500);
   s.stream.onerror = () => s.stream?.readyState === 2 && (s.stream = undefined); // sent away: it asks by itself
 }

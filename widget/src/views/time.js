@@ -30,7 +30,7 @@ export function time(scene) {
 
 /** What is said to who cannot see the month change. @param {Scene} scene */
 export const announced = ({ s: { told }, t, f }) =>
-  told && t("{month}, free days: {count}", { month: f.month(told.month), count: f.number(told.count) });
+  told && t("{month}, free days: {count}", { month: f.month(told.month), count: told.count });
 
 /** @param {Scene} scene */
 function people(scene) {
@@ -90,7 +90,7 @@ function month({ s, t, f }) {
                     "data-focus": chosen && "day",
                     "aria-disabled": count ? null : true,
                     "aria-current": day === now ? "date" : null,
-                    "aria-label": t(count ? "{day}, free: {count}" : "{day}, nothing free", { day: f.day(day), count: f.number(count) }),
+                    "aria-label": t(count ? "{day}, free: {count}" : "{day}, nothing free", { day: f.day(day), count }),
                   },
                 ),
               );
