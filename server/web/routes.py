@@ -28,12 +28,13 @@ from server.web.feeds import feed_routes
 from server.web.inbound_calendars import receive_notice
 from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
-from server.web.pages.book import get_book, post_book
+from server.web.pages.book import get_book
 from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.embed import get_embed, get_embed_script
 from server.web.pages.html import get_favicon
 from server.web.pages.manage import get_manage, get_manage_link, post_manage
 from server.web.pages.paid import get_paid, get_paid_script
+from server.web.pages.plain_form import post_book
 from server.web.pages.problem_page import get_problem
 from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe

@@ -80,6 +80,23 @@ async def shop(world: World, host: Host) -> World:
 
 
 @pytest.fixture
+async def chain(shop: World) -> World:
+    """It has another place, in Lisbon, where only Ben works; he, Anna and Cleo offer a wash."""
+    await shop.sql(
+        "INSERT INTO locations (business_id, slug, name, timezone) VALUES ($1, 'there', 'There', 'Europe/Lisbon')",
+        shop.business_id,
+    )
+    await shop.service("wash", providers=("anna", "cleo", "ben"))
+    await shop.sql(
+        "UPDATE working_hours w SET location_id = l.id FROM locations l, providers p"
+        " WHERE l.business_id = $1 AND l.slug = 'there' AND p.business_id = $1 AND p.slug = 'ben'"
+        "   AND w.business_id = $1 AND w.provider_id = p.id",
+        shop.business_id,
+    )
+    return shop
+
+
+@pytest.fixture
 async def visitor(
     browser: Browser, server_url: str, host: Host, shop: World
 ) -> AsyncIterator[Callable[..., Awaitable[Visitor]]]:

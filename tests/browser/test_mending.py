@@ -17,23 +17,6 @@ from tests.world import World
 MakeVisitor = Callable[..., Awaitable[Visitor]]
 
 
-@pytest.fixture
-async def chain(shop: World) -> World:
-    """The business has another place, in another zone, where only Ben works."""
-    await shop.sql(
-        "INSERT INTO locations (business_id, slug, name, timezone) VALUES ($1, 'there', 'There', 'Europe/Lisbon')",
-        shop.business_id,
-    )
-    await shop.service("cut-and-wash", providers=("anna", "ben", "cleo"))
-    await shop.sql(
-        "UPDATE working_hours w SET location_id = l.id FROM locations l, providers p"
-        " WHERE l.business_id = $1 AND l.slug = 'there' AND p.business_id = $1 AND p.slug = 'ben'"
-        "   AND w.business_id = $1 AND w.provider_id = p.id",
-        shop.business_id,
-    )
-    return shop
-
-
 async def test_a_question_of_yes_or_no_is_answered_in_the_visitor_s_language(visitor: MakeVisitor, shop: World) -> None:
     question = {"key": "first", "label": "First visit?", "kind": "yes_no", "required": True, "options": []}
     await shop.service("colour", questions=[question])
@@ -74,7 +57,7 @@ async def test_what_was_wrong_somewhere_else_is_said(visitor: MakeVisitor) -> No
 async def test_120_what_a_reload_resumes_is_the_same_place(visitor: MakeVisitor, chain: World) -> None:
     robin = await visitor()
     robin.tolerated = ("ERR_", "503")
-    await robin.open(service="cut-and-wash")
+    await robin.open(service="wash")
     await robin.page.get_by_label("Where").select_option(label="There")
     await robin.times.first.click()
     await robin.fill()
@@ -161,7 +144,7 @@ async def test_the_place_can_be_changed_when_somebody_was_chosen_who_is_not_ther
     visitor: MakeVisitor, chain: World
 ) -> None:
     robin = await visitor()
-    await robin.open(service="cut-and-wash")
+    await robin.open(service="wash")
     await robin.page.get_by_label("With").select_option(label="Anna")
     await robin.page.get_by_label("Where").select_option(label="There")
 

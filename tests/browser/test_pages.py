@@ -273,23 +273,6 @@ async def test_the_widget_s_file_is_kept_for_ever_under_its_exact_name_and_brief
     assert again.status == 304
 
 
-@pytest.fixture
-async def chain(shop: World) -> World:
-    """A place in Lisbon beside the one in Berlin, where only Ben works."""
-    await shop.sql(
-        "INSERT INTO locations (business_id, slug, name, timezone) VALUES ($1, 'there', 'There', 'Europe/Lisbon')",
-        shop.business_id,
-    )
-    await shop.service("wash", providers=("anna", "ben"))
-    await shop.sql(
-        "UPDATE working_hours w SET location_id = l.id FROM locations l, providers p"
-        " WHERE l.business_id = $1 AND l.slug = 'there' AND p.business_id = $1 AND p.slug = 'ben'"
-        "   AND w.business_id = $1 AND w.provider_id = p.id",
-        shop.business_id,
-    )
-    return shop
-
-
 async def test_the_plain_page_books_at_the_place_whose_times_it_shows(client: Client, chain: World) -> None:
     times = await (await client.get(f"/book/{chain.slug}", params={"service": "wash"})).text()
     assert "Times in Berlin" in times

@@ -12,7 +12,7 @@ from server.voice import LANGUAGES
 from server.web.pages import error
 from server.web.pages.language import PageVoice, voice_of
 
-SAID = re.compile(r'(?:say\(\s*|_FILL = |problem ?= ?|_Trouble\()"([^"]+)"')
+SAID = re.compile(r'(?:say\(\s*|_FILL = |problem ?= ?|Trouble\()"([^"]+)"')
 SAME = {"Name", "optional", "no"}
 """What is spelled like English somewhere."""
 

@@ -1,0 +1,154 @@
+"""
+Owns what the booking page's plain form does, for browsers without JavaScript: it books, or leads to where it is paid.
+
+Leaves the page to `book`, booking and paying to the use-cases. The form repeats its key, so that sending it twice books
+once.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+
+from server.domain.appointment import Booked, Held, Order
+from server.domain.errors import (
+    BookingError,
+    DetailsMissing,
+    IdempotencyMismatch,
+    LimitReached,
+    NotFound,
+    NotOffered,
+    PaymentRequired,
+    SlotTaken,
+    Unavailable,
+)
+from server.domain.lifecycle import Actor
+from server.store.idempotency import KeyedRequest
+from server.usecases.book import book
+from server.usecases.hold import hold, release
+from server.usecases.once import Once, Replay
+from server.usecases.payments import start_payment
+from server.web.keys import CORE, METHODS, SETTINGS
+from server.web.pages.book import Trouble, book_page
+from server.web.pages.forms import form_of
+from server.web.pages.language import voice_of
+from server.web.pages.paid import paid_page
+from server.web.route import query_of
+from server.web.shapes.appointments import AppointmentOrder
+from server.web.shapes.book import BookQuery
+
+_FILL = "Please fill this in."
+
+
+async def post_book(request: web.Request) -> web.Response:
+    """Books what the plain form asks for, and shows it; or leads to where it is paid."""
+    typed = await form_of(request)
+    try:
+        order = _order(query_of(request, BookQuery), typed, voice_of(request).tag)
+        where = await _booked(request, order, _keyed(order, typed))
+    except (NotFound, Unavailable):
+        raise
+    except ValidationError as error:
+        return await book_page(request, typed, _misread(error))
+    except BookingError as error:
+        return await book_page(request, typed, _refused(error))
+    return web.Response(status=303, headers={"Location": where})
+
+
+async def _booked(request: web.Request, order: AppointmentOrder, keyed: KeyedRequest | None) -> str:
+    """Where to go on to: the appointment, or the page of its payment."""
+    core = request.app[CORE]
+    wanted = order.order(request.match_info["business"], Actor.CUSTOMER)
+    once: Once[Booked] = Once(keyed, 201, lambda booked: orjson.dumps(booked.manage_token))
+    try:
+        result = await book(core, wanted, once)
+    except PaymentRequired:
+        return await _checkout(request, wanted, keyed)
+    token = orjson.loads(result.body) if isinstance(result, Replay) else result.manage_token
+    return f"{request.app[SETTINGS].http.base_url}/manage/{token}"
+
+
+async def _checkout(request: web.Request, order: Order, keyed: KeyedRequest | None) -> str:
+    """
+    The page of a payment for *order*, whose time is held meanwhile.
+
+    Raises:
+        Unavailable: There is no way to pay now; the time is let go.
+    """
+    core, methods = request.app[CORE], request.app[METHODS]
+    if "stripe" not in methods:
+        raise Unavailable("payment", retry_after_s=60)
+    once: Once[Held] = Once(keyed, 201, lambda held: orjson.dumps(held.token))
+    result = await hold(core, order.choice, once)
+    token = orjson.loads(result.body) if isinstance(result, Replay) else result.token
+    try:
+        started = await start_payment(
+            core,
+            methods,
+            replace(order, hold=token),
+            hold_s=request.app[SETTINGS].payment.hold_s,
+            return_to=paid_page(request),
+        )
+    except BookingError:
+        with contextlib.suppress(BookingError):
+            await release(core, token)
+        raise
+    return paid_page(request) + str(started.payment.uid)
+
+
+def _order(asked: BookQuery, typed: Mapping[str, str], tag: str) -> AppointmentOrder:
+    return AppointmentOrder.model_validate(
+        {
+            **asked.model_dump(exclude_none=True, include={"service", "provider", "location", "start"}),
+            "customer": {
+                "name": typed.get("name", ""),
+                "email": typed.get("email", ""),
+                "phone": typed.get("phone") or None,
+                "timezone": typed.get("timezone") or "Etc/UTC",
+                "locale": tag,
+            },
+            "answers": {
+                name.removeprefix("q-"): value for name, value in typed.items() if name.startswith("q-") and value
+            },
+        }
+    )
+
+
+def _keyed(order: AppointmentOrder, typed: Mapping[str, str]) -> KeyedRequest | None:
+    key = typed.get("key", "")
+    if not 16 <= len(key) <= 64:
+        return None
+    return KeyedRequest(caller="page", key=key, request_hash=hashlib.sha256(order.model_dump_json().encode()).digest())
+
+
+def _misread(error: ValidationError) -> Trouble:
+    found = error.errors(include_url=False, include_input=False)[0]
+    *_, part, field = ("", *map(str, found["loc"]))
+    match field:
+        case "email":
+            return Trouble("Please write it like name@example.com.", field)
+        case "phone":
+            return Trouble("Please write it with the country code, like +49 30 901820.", field)
+        case "name":
+            return Trouble(_FILL, field)
+    return Trouble(_FILL, f"q-{field}" if part == "answers" else "")
+
+
+def _refused(error: BookingError) -> Trouble:
+    match error:
+        case SlotTaken():
+            return Trouble("This time was just taken.", status=409)
+        case NotOffered():
+            return Trouble("This time is not offered any more.", status=409)
+        case LimitReached():
+            return Trouble("You cannot book any more of these.", status=409)
+        case IdempotencyMismatch():
+            return Trouble("This was sent before, with other details. Look into your mail.", status=409)
+        case DetailsMissing(details=[(pointer, _), *_]):
+            _, part, field = pointer.split("/")
+            return Trouble(_FILL, f"q-{field}" if part == "answers" else field)
+    return Trouble("This did not work. What you typed is kept.", status=409)
