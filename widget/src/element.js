@@ -34,7 +34,6 @@ SHEET.replaceSync(tokens + styles);
 export class BookableWidget extends HTMLElement {
   static observedAttributes = ATTRIBUTES;
 
-
   /** @type {import("./state.js").State | undefined} */
   #state;
   /** @type {IntersectionObserver | undefined} */
@@ -76,7 +75,7 @@ export class BookableWidget extends HTMLElement {
 
   /** Shows the dialog of the layouts `popup` and `button`. */
   open() {
-    this.#opens = true;
+    this.#opens = !this.#dialog?.open;
     this.#begin();
     this.#draw();
   }
