@@ -164,7 +164,7 @@ async def test_an_answer_to_an_old_question_moves_nothing(visitor: MakeVisitor, 
     await robin.page.route("**/availability?*", slowly)
     await robin.open(service="wash")
     await robin.page.get_by_label("With").select_option(label="Ben")
-    await robin.page.get_by_label("With").select_option(label="Whoever is free")
+    await robin.page.get_by_label("With").select_option(label="Anybody")
     await robin.page.locator("[part~=turn]").last.click()
     await robin.page.locator("[part~=day-free]").nth(9).click()
     chosen = await robin.page.locator("[part~=day-name]").inner_text()

@@ -34,7 +34,7 @@ async def test_price_length_and_terms_are_said_before_it_is_booked(visitor: Make
     await robin.page.locator("[part~=turn]").last.click()
     await robin.page.locator("[part~=day-free]").nth(8).click()
     await robin.times.last.click()
-    await expect(robin.page.get_by_text("Free to cancel until")).to_contain_text("Later it costs €15.")
+    await expect(robin.page.get_by_text("Free to cancel until")).to_contain_text("Then it costs €15.")
 
 
 async def test_a_request_is_called_a_request(visitor: MakeVisitor, shop: World) -> None:

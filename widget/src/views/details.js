@@ -92,7 +92,7 @@ function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee,
   if (!minutes || !s.slot) return null;
   const until = s.slot.at - minutes * 60_000;
   const still = until > Date.now();
-  const [later, now] = fee ? ["Later it costs {fee}.", "Cancelling now costs {fee}."] : ["Later only by phone.", LATE];
+  const [later, now] = fee ? ["Then it costs {fee}.", "Cancelling now costs {fee}."] : ["Then only by phone.", LATE];
   return h("p.note", [
     still && t("Free to cancel until {time}.", { time: f.moment(until, s.free.zone) }),
     " ",

@@ -46,7 +46,7 @@ function people(scene) {
       field(scene, "location", t("Where"), location, (to) => alter(s, { location: to, provider: wishes.provider, zone: wishes.timezone }), { required, options: places }),
     who.length > 1 &&
       !wishes.provider &&
-      field(scene, "provider", t("With"), provider, (to) => alter(s, { provider: to }), { required, options: [["", t("Whoever is free")], ...who] }),
+      field(scene, "provider", t("With"), provider, (to) => alter(s, { provider: to }), { required, options: [["", t("Anybody")], ...who] }),
   );
 }
 
