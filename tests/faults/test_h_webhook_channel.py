@@ -285,10 +285,10 @@ async def test_what_is_no_longer_ours_is_not_sent(channel: WebhookChannel, recei
     assert receiver.headers == []
 
 
-async def test_H81_a_slow_receiver_of_one_business_holds_up_no_other(
-    channel: WebhookChannel, receiver: Receiver
-) -> None:
-    async with raw_server(silence) as slow:
+async def test_H81_a_slow_receiver_of_one_business_holds_up_no_other(receiver: Receiver) -> None:
+    patient = SETTINGS.model_copy(update={"timeout_s": 3.0})  # a busy machine is no slow receiver
+    async with raw_server(silence) as slow, Outbound(allowed_networks=LOOPBACK) as outbound:
+        channel = WebhookChannel(outbound, patient)
         stuck = [asyncio.create_task(send(channel, slow)) for _ in range(100)]
         await asyncio.sleep(0.05)
         began = time.monotonic()
@@ -297,7 +297,7 @@ async def test_H81_a_slow_receiver_of_one_business_holds_up_no_other(
         ends = await asyncio.gather(*stuck)
 
     assert {outcome.verdict for outcome in quick} == {Verdict.SENT}
-    assert took < 0.45
+    assert took < 2.5
     assert {(outcome.verdict, outcome.peer_trouble) for outcome in ends} == {(Verdict.RETRY, True)}
 
 
