@@ -54,6 +54,13 @@ async def begin(client: Client, world: World) -> dict[str, Any]:
     return body
 
 
+async def pay(client: Client, stripe: Stripe) -> None:
+    """The money has arrived, and Stripe says so."""
+    stripe.session["payment_status"] = "paid"
+    body, headers = event(stripe.session["id"])
+    await client.post("/v1/inbound/stripe", data=body, headers=headers)
+
+
 async def appointments(world: World) -> int:
     rows = await world.sql("SELECT count(*) FROM appointments WHERE status = 'confirmed'")
     return int(rows[0][0])
@@ -127,9 +134,7 @@ async def run_out(world: World) -> None:
 async def test_A15_who_pays_late_gets_the_time_if_nobody_took_it(shop: Client, world: World, stripe: Stripe) -> None:
     await begin(shop, world)
     await run_out(world)
-    stripe.session["payment_status"] = "paid"
-    body, headers = event(stripe.session["id"])
-    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    await pay(shop, stripe)
     assert (await appointments(world), await status_of(world)) == (1, ["booked"])
 
 
@@ -140,9 +145,7 @@ async def test_A15_who_pays_late_for_a_time_that_is_gone_gets_everything_back_on
     await run_out(world)
     await world.sql("UPDATE services SET payment = 'on_site'")
     await world.book(world.at(10))
-    stripe.session["payment_status"] = "paid"
-    body, headers = event(stripe.session["id"])
-    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    await pay(shop, stripe)
     assert await status_of(world) == ["returning"]
     from uuid import UUID
 
@@ -159,9 +162,7 @@ async def test_a_cancelled_appointment_that_was_paid_is_paid_back(
     shop: Client, world: World, stripe: Stripe, payment: PaymentSettings
 ) -> None:
     begun = await begin(shop, world)
-    stripe.session["payment_status"] = "paid"
-    body, headers = event(stripe.session["id"])
-    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    await pay(shop, stripe)
     salt = (await world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
     token = world.core.vault.manage_token(salt)
     await cancel(world.core, await target_of_token(world.core, token), no_key())
@@ -213,9 +214,7 @@ async def test_whoever_comes_back_from_paying_sees_what_became_of_it(
     assert 'http-equiv="refresh"' in waiting
     assert await status_of(world) == ["open"], "looking changes nothing"
 
-    stripe.session["payment_status"] = "paid"
-    body, headers = event(stripe.session["id"])
-    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    await pay(shop, stripe)
 
     booked = await shop.get(page)
     text = await booked.text()
@@ -251,9 +250,7 @@ async def test_without_javascript_the_plain_form_leads_to_paying(shop: Client, s
     assert sent.status == 303
     page = await (await shop.get(urlsplit(sent.headers["Location"]).path)).text()
     assert stripe.session["url"] in page  # a browser follows no redirect from a form to another site
-    stripe.session["payment_status"] = "paid"
-    body, headers = event(stripe.session["id"])
-    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    await pay(shop, stripe)
     (row,) = await world.sql(
         "SELECT a.status, c.locale, c.timezone FROM appointments a JOIN attendees c"
         " ON c.business_id = a.business_id AND c.appointment_id = a.id WHERE a.business_id = $1",
@@ -295,9 +292,7 @@ async def test_a_paid_appointment_that_is_cancelled_says_so_and_what_comes_back(
     shop: Client, world: World, stripe: Stripe
 ) -> None:
     begun = await begin(shop, world)
-    stripe.session["payment_status"] = "paid"
-    body, headers = event(stripe.session["id"])
-    await shop.post("/v1/inbound/stripe", data=body, headers=headers)
+    await pay(shop, stripe)
     salt = (await world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
     await cancel(world.core, await target_of_token(world.core, world.core.vault.manage_token(salt)), no_key())
 
