@@ -24,7 +24,7 @@ from bench.seed import Seeded
 from tests.browser.chromium import chromium
 
 FILE = Path(__file__).parents[1] / "server" / "static" / "widget" / "bookable.js"
-BUDGET = 12_000
+BUDGET = 16_000
 SLOWER = 4
 NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 1_600_000 / 8, "uploadThroughput": 750_000 / 8}
 """1.6 Mbit/s with 150 ms for a round trip."""
