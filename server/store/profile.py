@@ -11,7 +11,7 @@ from server.domain.errors import NotFound
 from server.store.engine import Session
 
 _PROFILE = """
-SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency, b.theme,
+SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency, b.theme, b.guard,
        (SELECT coalesce(json_agg(json_build_object(
                    'slug', l.slug, 'name', l.name, 'timezone', l.timezone, 'online', l.online,
                    'address', l.address, 'latitude', l.latitude, 'longitude', l.longitude) ORDER BY l.id), '[]')

@@ -157,3 +157,14 @@ async def test_settings_that_cannot_be_are_refused(change: dict[str, Any], clien
     response = await client.patch(f"/v1/businesses/{world.slug}", json=change, headers=world.auth)
 
     assert response.status == 422, await response.text()
+
+
+async def test_what_is_asked_of_strangers_is_a_setting_and_is_public(client: Client, world: World) -> None:
+    before = await profile_of(client, world)
+    changed = await client.patch(f"/v1/businesses/{world.slug}", json={"guard": "proof"}, headers=world.auth)
+    refused = await client.patch(f"/v1/businesses/{world.slug}", json={"guard": "captcha"}, headers=world.auth)
+
+    assert before["guard"] == "open"
+    assert (changed.status, (await changed.json())["guard"]) == (200, "proof")
+    assert (await profile_of(client, world))["guard"] == "proof"
+    assert refused.status == 422

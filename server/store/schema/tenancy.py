@@ -46,11 +46,13 @@ businesses = Table(
     Column("theme", JSONB, nullable=False, server_default=text("'{}'")),
     Column("listed", Boolean, nullable=False, server_default=text("false")),
     Column("calendar_stale_min", Integer, nullable=False, server_default=text("60")),
+    Column("guard", Text, nullable=False, server_default="open"),
     Column("catalogue_version", BigInteger, nullable=False, server_default=text("0")),
     *versioned(),
     CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint("name <> ''", name="name"),
+    CheckConstraint("guard IN ('open', 'mail', 'proof')", name="guard"),
     CheckConstraint("calendar_stale_min BETWEEN 5 AND 10080", name="calendar_stale_min"),
 )
 """Triggers raise `catalogue_version` whenever anything that offers are made of changes, whoever changes it."""

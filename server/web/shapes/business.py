@@ -50,6 +50,9 @@ WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f<
 Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$")]
 
 
+Guard = Literal["open", "mail", "proof"]
+
+
 class Theme(Shape):
     """How the widget and the hosted pages look."""
 
@@ -79,6 +82,9 @@ class BusinessDraft(Draft):
     calendar_stale_min: Annotated[int, Field(strict=True, ge=5, le=10_080)] = 60
     """How old what is known of a provider's own calendar may be, in minutes; after that the provider cannot be
     booked."""
+    guard: Guard = "open"
+    """What strangers show before they can book: `open` nothing, `mail` that they read the address they gave, `proof`
+    some seconds of their device's work. Calls with an API key are not asked."""
 
     def values(self) -> dict[str, Any]:
         """With nothing in the theme that is not set."""
@@ -195,6 +201,8 @@ class BusinessProfile(Shape):
     website: str
     currency: str
     theme: PublicTheme
+    guard: Guard
+    """What is asked of strangers before they can book; see the settings of the business."""
     locations: list[PublicLocation]
     services: list[PublicService]
     providers: list[PublicProvider]
