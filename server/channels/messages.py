@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from server.channels.accent import accent_of
 from server.channels.foreign_text import narrowed, shortened, unlinked
+from server.domain.channels import Recipient
 from server.voice import Voice
 
 SMS_CHARACTERS = 300
@@ -45,13 +46,6 @@ class MessageKind(StrEnum):
     PAYMENT_RETURNED = "payment_returned"
     CALENDAR_PUT_BACK = "calendar_put_back"
     CALENDAR_CONFLICT = "calendar_conflict"
-
-
-class Recipient(StrEnum):
-    """To whom."""
-
-    CUSTOMER = "customer"
-    PROVIDER = "provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

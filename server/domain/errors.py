@@ -18,6 +18,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── InFlight              same key, still being answered
     ├── StaleVersion          If-Match names an older version
     ├── Conflict              a unique name is taken, or others still depend on the thing
+    ├── NoPhone               a provider would be reminded by text message, and has no number
     ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
@@ -137,6 +138,19 @@ class Conflict(BookingError):
 
     def __str__(self) -> str:
         return self.detail
+
+
+@dataclass(eq=False)
+class NoPhone(BookingError):
+    """A provider without a phone number cannot be reminded by text message."""
+
+    provider: str
+    service: str
+    pointer: str
+    """JSON pointer into the edit that would promise it."""
+
+    def __str__(self) -> str:
+        return f"{self.provider} has no phone number, and {self.service} reminds its provider by text message."
 
 
 @dataclass(eq=False)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from server.domain.channels import CHANNELS, Address, Channel, Recipient
+
 
 @dataclass(frozen=True, slots=True)
 class ReminderRule:
@@ -19,9 +21,9 @@ class ReminderRule:
 
 
 DEFAULT_RULES: Sequence[ReminderRule] = (
-    ReminderRule(24 * 60, "mail", "customer"),
-    ReminderRule(60, "mail", "customer"),
-    ReminderRule(60, "mail", "provider"),
+    ReminderRule(24 * 60, Channel.MAIL, Recipient.CUSTOMER),
+    ReminderRule(60, Channel.MAIL, Recipient.CUSTOMER),
+    ReminderRule(60, Channel.MAIL, Recipient.PROVIDER),
 )
 
 STALE_AFTER_MIN = 60
@@ -43,12 +45,16 @@ def plan_reminders(
     The reminders for an appointment at *start* that are not yet due.
 
     The lead time is elapsed time, so a reminder over a daylight-saving change comes as long before as on other days.
-    Without a phone number there is none by SMS.
+    Without a phone number there is none by SMS; whether a provider has one is looked at when it is due.
     """
     planned = [PlannedReminder(rule, start - timedelta(minutes=rule.offset_min)) for rule in rules]
     return [
         reminder
         for reminder in planned
         if reminder.due_at > now
-        and (reminder.rule.channel != "sms" or reminder.rule.recipient != "customer" or has_phone)
+        and (has_phone or reminder.rule.recipient != Recipient.CUSTOMER or not _needs_phone(reminder.rule))
     ]
+
+
+def _needs_phone(rule: ReminderRule) -> bool:
+    return CHANNELS[Channel(rule.channel)].address is Address.PHONE

@@ -5,12 +5,14 @@ Leaves what is done with them to `collection`, and the shapes of their values to
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
 from sqlalchemy import ColumnElement, DateTime, Table, Text, cast, delete, func, insert, literal_column, select, update
 
-from server.domain.errors import Conflict
+from server.domain.channels import Channel, Recipient
+from server.domain.errors import Conflict, NoPhone
 from server.store import schema
 from server.store.collection import Collection, Columns, Reference, Values
 from server.store.engine import Session
@@ -61,6 +63,24 @@ async def _follow_provider(session: Session, business_id: int, columns: Columns)
     await session.execute(update(r).where(r.c.business_id == business_id, r.c.id == theirs).values(**new))
 
 
+_WITHOUT_PHONE = f"""
+SELECT p.name AS provider, s.name AS service
+  FROM provider_services ps
+  JOIN providers p ON p.business_id = ps.business_id AND p.id = ps.provider_id AND p.active AND p.phone = ''
+  JOIN services s ON s.business_id = ps.business_id AND s.id = ps.service_id AND s.active
+ WHERE ps.business_id = $1
+   AND s.reminders @> '[{{"channel": "{Channel.SMS}", "recipient": "{Recipient.PROVIDER}"}}]'
+ LIMIT 1
+"""
+
+
+async def _check_phones(session: Session, business_id: int, *, pointer: str) -> None:
+    """A reminder by text message has a number to go to; *pointer* is where the edit could give one, or ask for less."""
+    row = await session.first(_WITHOUT_PHONE, business_id)
+    if row is not None:
+        raise NoPhone(provider=row["provider"], service=row["service"], pointer=pointer)
+
+
 async def _check_slug_of_resource(session: Session, business_id: int, values: Values) -> Columns:
     """The table lets a room and a device share a slug, which URLs cannot."""
     r = schema.resources
@@ -98,12 +118,14 @@ PROVIDERS = Collection(
     fields=_all_but(schema.providers, "resource_id"),
     first=_make_time,
     after=_follow_provider,
+    check=partial(_check_phones, pointer="/phone"),
 )
 SERVICES = Collection(
     subject="service",
     table=schema.services,
     key="slug",
     fields=_all_but(schema.services),
+    check=partial(_check_phones, pointer="/reminders"),
 )
 RESOURCES = Collection(
     subject="resource",
@@ -166,6 +188,7 @@ PROVIDER_SERVICES = Collection(
     table=schema.provider_services,
     fields=_all_but(schema.provider_services, "provider_id", "service_id"),
     references={"provider": PROVIDER, "service": SERVICE},
+    check=partial(_check_phones, pointer="/provider"),
 )
 SERVICE_RESOURCES = Collection(
     subject="link of service and resource",

@@ -51,6 +51,10 @@ async def _nothing_after(_: Session, __: int, ___: Columns) -> None:
     return None
 
 
+async def _nothing_to_check(_: Session, __: int) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """
@@ -67,6 +71,7 @@ class Collection:
         first: Done before a row is inserted; gives further columns.
         needed_by: Columns whose rows would silently go with a row, and why it must therefore stay.
         after: Done after a row was changed to the columns given, or deleted, then without any.
+        check: Whether the business can keep what it promises, once a row was inserted or changed; raises if not.
     """
 
     subject: str
@@ -84,6 +89,7 @@ class Collection:
     needed_by: Mapping[Column[Any], str] = field(default_factory=dict)
     first: Callable[[Session, int, Values], Awaitable[Columns]] = _nothing_first
     after: Callable[[Session, int, Columns], Awaitable[None]] = _nothing_after
+    check: Callable[[Session, int], Awaitable[None]] = _nothing_to_check
 
     @property
     def tenant(self) -> ColumnElement[int]:
@@ -165,6 +171,7 @@ async def insert_record(session: Session, collection: Collection, business_id: i
         columns |= await collection.first(session, business_id, values)
         query = insert(collection.table).values(business_id=business_id, **columns, **collection.fixed)
         ident = await session.value(query.returning(collection.table.c.id))
+    await collection.check(session, business_id)
     row = await session.first(collection.rows(business_id).where(collection.table.c.id == ident))
     assert row is not None
     return _record(row)
@@ -187,6 +194,7 @@ async def update_record(
             update(table).where(*mine).values(**columns, version=table.c.version + 1, updated_at=func.clock_timestamp())
         )
         await collection.after(session, business_id, {**columns, "id": record.id})
+    await collection.check(session, business_id)
     row = await session.first(collection.rows(business_id).where(table.c.id == record.id))
     assert row is not None
     return _record(row)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from server.domain.channels import CHANNELS, Address, Recipient
 from server.store.engine import Session
 
 MOST_LOST = 5
@@ -240,15 +241,32 @@ async def finish_deliveries(session: Session, reports: Sequence[tuple[Delivery, 
     return {row["id"] for row in rows}
 
 
+_ADDRESSES = {
+    (Recipient.CUSTOMER, Address.EMAIL): "t.email",
+    (Recipient.CUSTOMER, Address.PHONE): "t.phone",
+    (Recipient.PROVIDER, Address.EMAIL): "coalesce(nullif(p.email, ''), b.email)",
+    # The business's number may be anybody's at the desk: a text message goes to the provider or to nobody.
+    (Recipient.PROVIDER, Address.PHONE): "p.phone",
+}
+_TARGET = (
+    "CASE "
+    + " ".join(
+        f"WHEN r.channel = '{channel}' AND r.recipient = '{recipient}' THEN {_ADDRESSES[recipient, spec.address]}"
+        for channel, spec in CHANNELS.items()
+        if spec.address is not None
+        for recipient in spec.recipients
+    )
+    + " END"
+)
+
 # Set-based: whoever is reminded is in the rows, and a reminder is handed over with the mark that it was.
-_REMIND = """
+_REMIND = f"""
 WITH due AS (
     SELECT r.business_id, r.id, r.appointment_id, r.attendee_id, r.recipient, r.channel, r.offset_min, r.due_at,
            a.starts_at, a.status = 'confirmed' AND t.cancelled_at IS NULL AS alive,
            clock_timestamp() > least(a.starts_at, r.due_at + make_interval(mins => least($2, r.offset_min / 2)))
                AS stale,
-           CASE WHEN r.recipient = 'provider' THEN coalesce(nullif(p.email, ''), b.email)
-                WHEN r.channel = 'sms' THEN t.phone ELSE t.email END AS target
+           {_TARGET} AS target
       FROM reminders r
       JOIN appointments a ON a.business_id = r.business_id AND a.id = r.appointment_id
       JOIN businesses b ON b.id = r.business_id

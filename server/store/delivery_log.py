@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from server.domain.channels import LOGGED, one_of
 from server.store.engine import Row, Session
 
 
@@ -56,8 +57,7 @@ SELECT b.slug AS business, d.id, d.uid, d.channel, d.message, d.recipient, d.tar
   JOIN businesses b ON b.id = d.business_id
   LEFT JOIN appointments a ON a.business_id = d.business_id AND a.id = d.appointment_id
   LEFT JOIN webhook_endpoints e ON e.business_id = d.business_id AND e.id = d.endpoint_id
- WHERE d.channel IN ('mail', 'sms', 'webhook')
-"""
+ WHERE """ + one_of("d.channel", LOGGED)
 
 _FILTERS = {
     "business_id": "d.business_id = {}",

@@ -14,9 +14,10 @@ from ics.itip.mail import build_mail
 from server.calendars.invitation import document_for
 from server.channels.mail import MailTransport
 from server.channels.messages import Letter as Words
-from server.channels.messages import MessageFacts, MessageKind, Recipient, render_letter, render_notice
+from server.channels.messages import MessageFacts, MessageKind, render_letter, render_notice
 from server.channels.outcome import Outcome
 from server.domain.appointment import Place
+from server.domain.channels import Recipient
 from server.domain.lifecycle import CHANGEABLE
 from server.domain.telling import is_superseded
 from server.settings import Settings

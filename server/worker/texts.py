@@ -7,9 +7,10 @@ Leaves the words to `channels/messages` and the sending to `channels/sms`.
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from server.channels.messages import MessageKind, Recipient, render_text
+from server.channels.messages import MessageKind, render_text
 from server.channels.outcome import Outcome
 from server.channels.sms import SmsChannel
+from server.domain.channels import Recipient
 from server.settings import Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter

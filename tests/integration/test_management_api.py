@@ -495,3 +495,30 @@ async def test_j104_a_key_cannot_widen_its_scope(api: Api) -> None:
         assert response.status == 403
     await api("POST", "/api-keys", {"name": "X", "scopes": ["admin"]}, status=422)
     await api("POST", "/api-keys", {"name": "X", "scopes": []}, status=422)
+
+
+SMS_TO_PROVIDER = {"reminders": [{"offset_min": 60, "channel": "sms", "recipient": "provider"}]}
+
+
+async def test_nobody_promises_a_text_message_to_a_provider_without_a_phone(api: Api) -> None:
+    problem = await api("PATCH", "/services/cut", SMS_TO_PROVIDER, status=422)
+
+    assert problem["errors"] == [
+        {
+            "pointer": "/reminders",
+            "detail": "Anna has no phone number, and Cut reminds its provider by text message.",
+        }
+    ]
+    assert (await api("GET", "/services/cut"))["reminders"] == []
+
+
+async def test_with_a_phone_it_may_be_promised_and_the_phone_then_stays(api: Api, furnished: World) -> None:
+    await api("PATCH", "/providers/anna", {"phone": "+49 1522 8817386"})
+    await api("PATCH", "/services/cut", SMS_TO_PROVIDER)
+    await api("POST", "/providers", {"slug": "ben", "name": "Ben"}, status=201)
+
+    taken_back = await api("PATCH", "/providers/anna", {"phone": ""}, status=422)
+    linked = await api("POST", "/provider-services", {"provider": "ben", "service": "cut"}, status=422)
+
+    assert [taken_back["errors"][0]["pointer"], linked["errors"][0]["pointer"]] == ["/phone", "/provider"]
+    assert (await api("GET", "/providers/anna"))["phone"] == "+4915228817386"

@@ -5,6 +5,7 @@ Leaves the rest of that section to `tests/faults`.
 """
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -215,3 +216,47 @@ async def _until(connection: asyncpg.Connection, fact: str) -> None:
     async with asyncio.timeout(20):
         while not await connection.fetchval(fact):  # it is in another process
             await asyncio.sleep(0.02)
+
+
+async def test_text_messages_to_mail_addresses_become_mails(empty_database_url: str) -> None:
+    """Once a provider could be promised an SMS, and it was addressed to their mail address."""
+    await migrate(empty_database_url, target="0004")
+    connection = await asyncpg.connect(empty_database_url)
+    sms, mail = '{"channel": "sms", "recipient": "provider", "offset_min": 60}', '"channel": "mail"'
+    own = '{"channel": "sms", "recipient": "customer", "offset_min": 60}'
+    await connection.execute(
+        f"""
+        INSERT INTO businesses (slug, name) VALUES ('b', 'B');
+        INSERT INTO locations (business_id, slug, name, timezone) VALUES (1, 'l', 'L', 'UTC');
+        INSERT INTO resources (business_id, slug, name, kind) VALUES (1, 'p', 'P', 'provider');
+        INSERT INTO providers (business_id, slug, name, resource_id) VALUES (1, 'p', 'P', 1);
+        INSERT INTO services (business_id, slug, name, duration_min, reminders) VALUES
+            (1, 's', 'S', 30, '[{sms}, {own}, {sms.replace('"channel": "sms"', mail)}]');
+        INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
+                                  timezone, local_day, price_minor, currency)
+        VALUES (1, gen_random_uuid(), 1, 1, 1, 'confirmed', now() + interval '1 day', now() + interval '25 hours',
+                'UTC', current_date, 0, 'EUR');
+        INSERT INTO reminders (business_id, appointment_id, recipient, channel, offset_min, due_at) VALUES
+            (1, 1, 'provider', 'sms', 60, '2030-01-01'), (1, 1, 'provider', 'sms', 5, '2030-01-01'),
+            (1, 1, 'provider', 'mail', 60, '2030-01-01'), (1, 1, 'customer', 'sms', 60, '2030-01-01');
+        INSERT INTO deliveries (business_id, dedupe_key, channel, message, recipient, target, peer, payload) VALUES
+            (1, 'one', 'sms', 'reminder', 'provider', 'p@example.com', 'sms', '{{}}'),
+            (1, 'two', 'sms', 'reminder', 'customer', '+4915228817386', 'sms', '{{}}');
+        """
+    )
+
+    await migrate(empty_database_url)
+
+    reminders = json.loads(await connection.fetchval("SELECT reminders FROM services"))
+    planned = await connection.fetch(
+        "SELECT recipient, channel, offset_min FROM reminders WHERE status = 'planned' ORDER BY 1, 2, 3"
+    )
+    states = await connection.fetch("SELECT dedupe_key, state FROM deliveries ORDER BY id")
+    await connection.close()
+    assert [(each["channel"], each["recipient"]) for each in reminders] == [("mail", "provider"), ("sms", "customer")]
+    assert [tuple(row) for row in planned] == [
+        ("customer", "sms", 60),
+        ("provider", "mail", 5),
+        ("provider", "mail", 60),
+    ]
+    assert [tuple(row) for row in states] == [("one", "skipped"), ("two", "queued")]

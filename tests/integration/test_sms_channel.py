@@ -16,9 +16,11 @@ from server.channels.sms import ConsoleSms, SmsChannel, TwilioSms
 from server.outbound import ANYWHERE, Outbound
 from server.settings import SmsSettings
 from server.sms_signature import verify_twilio_signature
+from server.store.deliveries import queue_due_reminders
 from tests.peers.canary import canary
 from tests.peers.twilio import Twilio, twilio
 from tests.peers.webhook_receiver import http_server
+from tests.world import World
 
 GERMAN, FRENCH, AMERICAN = "+4915228817386", "+33612345678", "+12025550123"
 STATUS_URL = "https://book.example/v1/inbound/sms-status"
@@ -255,3 +257,27 @@ def test_H82_without_a_token_nothing_is_believed() -> None:
     signature = base64.b64encode(hmac.digest(b"", b"https://x.example/", "sha1")).decode()
 
     assert not verify_twilio_signature("", "https://x.example/", {}, signature)
+
+
+async def test_a_reminder_by_sms_to_a_provider_goes_to_their_phone_and_to_nothing_else(own_world: World) -> None:
+    rule = {"offset_min": 60, "channel": "sms", "recipient": "provider"}
+    await own_world.service(providers=[], reminders=[rule])
+    await own_world.service("colour", providers=[], reminders=[rule])
+    for slug, service, phone in (("anna", "cut", GERMAN), ("ben", "colour", "")):
+        await own_world.provider(slug, email=f"{slug}@example.com", phone=phone)
+        await own_world.sql(
+            "INSERT INTO provider_services (business_id, provider_id, service_id) SELECT p.business_id, p.id, s.id"
+            " FROM providers p, services s WHERE p.business_id = $1 AND s.business_id = $1"
+            " AND p.slug = $2 AND s.slug = $3",
+            own_world.business_id,
+            slug,
+            service,
+        )
+        await own_world.book(own_world.at(10), service=service, provider=slug)
+    await own_world.sql("UPDATE reminders SET due_at = clock_timestamp() WHERE recipient = 'provider'")
+
+    async with own_world.core.database.reading() as session:
+        assert await queue_due_reminders(session, 10, stale_after_min=60) == (2, 1)
+
+    sent = await own_world.sql("SELECT channel, recipient, target FROM deliveries WHERE channel = 'sms'")
+    assert [tuple(row) for row in sent] == [("sms", "provider", GERMAN)]

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
 
+from server.domain.channels import PEOPLE, TO_PEOPLE, one_of
 from server.store.schema.base import belongs_to, created_at, tenant_table, unique_in_business, versioned
 
 _STATES = "('held', 'pending', 'confirmed', 'completed', 'no_show', 'cancelled', 'declined')"
@@ -186,8 +187,8 @@ reminders = tenant_table(
         name="uq_reminders_once",
         postgresql_nulls_not_distinct=True,
     ),
-    CheckConstraint("recipient IN ('customer', 'provider')", name="recipient"),
-    CheckConstraint("channel IN ('mail', 'sms')", name="channel"),
+    CheckConstraint(one_of("recipient", PEOPLE), name="recipient"),
+    CheckConstraint(one_of("channel", TO_PEOPLE), name="channel"),
     CheckConstraint("status IN ('planned', 'dropped', 'skipped', 'queued')", name="status"),
     CheckConstraint("offset_min >= 0", name="offset"),
     Index("ix_reminders_due", "due_at", postgresql_where=text("status = 'planned'")),

@@ -53,6 +53,8 @@ providers = tenant_table(
     Column("title", String(200), nullable=False, server_default=""),
     Column("bio", Text, nullable=False, server_default=""),
     Column("email", String(254), nullable=False, server_default=""),
+    Column("phone", String(32), nullable=False, server_default=""),
+    Column("locale", String(35), nullable=False, server_default=""),
     Column("resource_id", BigInteger, nullable=False),
     Column("daily_cap", Integer),
     Column("active", Boolean, nullable=False, server_default=text("true")),
@@ -63,6 +65,7 @@ providers = tenant_table(
     CheckConstraint(_SLUG, name="slug"),
     CheckConstraint("daily_cap > 0", name="daily_cap"),
 )
+"""No `locale` means the business's."""
 
 services = tenant_table(
     "services",

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from server.domain.channels import SUPPRESSIBLE, Channel, Recipient, one_of
 from server.store.schema.base import belongs_to, created_at, tenant_table, unique_in_business, versioned
 
 deliveries = tenant_table(
@@ -51,8 +52,8 @@ deliveries = tenant_table(
     Column("finished_at", DateTime(timezone=True)),
     unique_in_business("dedupe_key"),
     unique_in_business("uid"),
-    CheckConstraint("channel IN ('mail', 'sms', 'webhook', 'waitlist', 'refund')", name="channel"),
-    CheckConstraint("recipient IN ('customer', 'provider', 'endpoint', 'nobody')", name="recipient"),
+    CheckConstraint(one_of("channel", Channel), name="channel"),
+    CheckConstraint(one_of("recipient", Recipient), name="recipient"),
     CheckConstraint("state IN ('queued', 'sending', 'retrying', 'sent', 'dead', 'skipped')", name="state"),
     Index("ix_deliveries_due", "channel", "due_at", "id", postgresql_where=text("state IN ('queued', 'retrying')")),
     Index("ix_deliveries_leased", "lease_until", postgresql_where=text("state = 'sending'")),
@@ -114,7 +115,7 @@ suppressions = tenant_table(
     Column("reason", String(200), nullable=False, server_default=""),
     created_at(),
     unique_in_business("channel", "target", "scope"),
-    CheckConstraint("channel IN ('mail', 'sms')", name="channel"),
+    CheckConstraint(one_of("channel", SUPPRESSIBLE), name="channel"),
     CheckConstraint("scope IN ('all', 'reminders')", name="scope"),
 )
 """Addresses that asked for no more, or that bounce."""

@@ -42,6 +42,7 @@ businesses = Table(
     Column("phone", String(32), nullable=False, server_default=""),
     Column("website", String(500), nullable=False, server_default=""),
     Column("currency", String(3), nullable=False, server_default="EUR"),
+    Column("locale", String(35), nullable=False, server_default="en"),
     Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("theme", JSONB, nullable=False, server_default=text("'{}'")),
     Column("listed", Boolean, nullable=False, server_default=text("false")),

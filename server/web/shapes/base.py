@@ -6,11 +6,23 @@ Leaves which of them a resource has to its neighbours.
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import phonenumbers
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, EmailStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    GetCoreSchemaHandler,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from server.domain.errors import UnknownZone
 from server.domain.zones import zone
@@ -32,6 +44,16 @@ class Shape(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=10_000, use_attribute_docstrings=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Marks a text as one of the values that a table has."""
+
+    values: Iterable[str]
+
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema([str(value) for value in self.values])
 
 
 class AnyQuery(Shape):

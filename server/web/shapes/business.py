@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day
-from server.web.shapes.base import Email, Line, Name, Phone, Prose, Shape, Slug, Zone
+from server.web.shapes.base import Email, Line, Locale, Name, Phone, Prose, Shape, Slug, Zone
 from server.web.shapes.drafts import Draft, Enabled, Stamped
 from server.web.shapes.services import Question
 
@@ -74,6 +74,8 @@ class BusinessDraft(Draft):
     website: WebAddress | Literal[""] = ""
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] = "EUR"
     """ISO 4217."""
+    locale: Locale = "en"
+    """The language of mails to providers who have none of their own."""
     allowed_origins: Origins = Field(default=[])
     """Web sites whose pages may call the API, spelled exactly; `*` for all."""
     theme: Theme = Theme()

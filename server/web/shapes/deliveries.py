@@ -5,15 +5,16 @@ Leaves the words to the channels.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from server.domain.channels import LOGGED
 from server.store.delivery_log import Attempt, Logged
-from server.web.shapes.base import Shape
+from server.web.shapes.base import OneOf, Shape
 from server.web.shapes.drafts import PageQuery, page_shape
 
 State = Literal["queued", "sending", "retrying", "sent", "dead", "skipped"]
-Channel = Literal["mail", "sms", "webhook"]
+Channel = Annotated[str, OneOf(LOGGED)]
 
 
 class DeliveriesQuery(PageQuery):

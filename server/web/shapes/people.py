@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from server.domain.lifecycle import Status
-from server.web.shapes.base import Email, Instant, Line, Name, Prose, Shape, Slug
+from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Prose, Shape, Slug
 from server.web.shapes.drafts import Draft, Enabled, PageQuery, Stamped
 
 Scope = Literal["read", "book", "manage"]
@@ -25,6 +25,10 @@ class ProviderDraft(Draft):
     bio: Prose = ""
     email: Email | Literal[""] = ""
     """For notifications; never shown to the public."""
+    phone: Phone | Literal[""] = ""
+    """For reminders by text message; never shown to the public."""
+    locale: Locale | Literal[""] = ""
+    """The language of mails to the provider; empty for the business's."""
     daily_cap: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
     """Most appointments a day."""
     active: Enabled = True

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from server.web.shapes.base import Name, Prose, Shape, Slug
+from server.domain.channels import PEOPLE, TO_PEOPLE, Recipient
+from server.web.shapes.base import Name, OneOf, Prose, Shape, Slug
 from server.web.shapes.catalogue import Buffer, Duration
 from server.web.shapes.drafts import Draft, Enabled, Minor, Stamped
 
@@ -40,8 +41,9 @@ class Reminder(Shape):
     """A reminder so many minutes before the start."""
 
     offset_min: Annotated[int, Field(strict=True, ge=5, le=43_200)]
-    channel: Literal["mail", "sms"]
-    recipient: Literal["customer", "provider"] = "customer"
+    channel: Annotated[str, OneOf(TO_PEOPLE)]
+    """`sms` for the provider needs the phone number of each provider who offers the service."""
+    recipient: Annotated[str, OneOf(PEOPLE)] = Recipient.CUSTOMER.value
 
 
 Questions = Annotated[list[Question], Field(max_length=30)]
