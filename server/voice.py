@@ -6,8 +6,8 @@ code.
 """
 
 import re
+from copy import copy
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
@@ -24,9 +24,10 @@ from babel.dates import (
 )
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, get_currency_precision
 from babel.support import NullTranslations, Translations
 from babel.units import format_unit
+
+from server.domain.currencies import digits_of, in_units
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "ja", "ar")
 _LONGEST_TAG = 35
@@ -88,9 +89,14 @@ class Voice:
         return get_timezone_location(self._zone, locale=self._locale, return_city=True)
 
     def money(self, minor: int, currency: str) -> str:
-        """An amount in the currency's smallest unit."""
-        amount = Decimal(minor).scaleb(-get_currency_precision(currency))
-        return format_currency(amount, currency, locale=self._locale)
+        """
+        An amount in the currency's smallest unit.
+
+        With the digits of ISO 4217: Babel's are how people usually write, and would round what is charged.
+        """
+        pattern = copy(self._locale.currency_formats["standard"])
+        pattern.frac_prec = (digits_of(currency),) * 2
+        return str(pattern.apply(in_units(minor, currency), self._locale, currency=currency, currency_digits=False))
 
     def length(self, minutes: int) -> str:
         """Hours and minutes, as far as there are any."""

@@ -19,6 +19,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── StaleVersion          If-Match names an older version
     ├── Conflict              a unique name is taken, or others still depend on the thing
     ├── NoPhone               a provider would be reminded by text message, and has no number
+    ├── NotChargeable         the payment service cannot charge this amount
     ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
@@ -151,6 +152,15 @@ class NoPhone(BookingError):
 
     def __str__(self) -> str:
         return f"{self.provider} has no phone number, and {self.service} reminds its provider by text message."
+
+
+class NotChargeable(BookingError):
+    """The payment service cannot charge this price."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from server.domain.errors import Unavailable
 from server.payments.protocol import Bill, Checkout, Paid
+from server.payments.stripe_amounts import from_stripe, to_stripe
 from server.settings import PaymentSettings
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class StripeCheckout:
             "quantity": 1,
             "price_data": {
                 "currency": bill.currency.lower(),
-                "unit_amount": bill.amount_minor,
+                "unit_amount": to_stripe(bill.amount_minor, bill.currency),
                 "product_data": {"name": bill.description},
             },
         }
@@ -70,11 +71,12 @@ class StripeCheckout:
     async def check(self, remote_id: str) -> Paid:
         """The session, as Stripe has it: what came in a call is not believed."""
         session = await _asked(self._client.v1.checkout.sessions.retrieve_async(remote_id))
+        currency = (session.currency or "").upper()
         return Paid(
             is_paid=session.payment_status == "paid",
             reference=session.client_reference_id or "",
-            amount_minor=session.amount_total or 0,
-            currency=(session.currency or "").upper(),
+            amount_minor=from_stripe(session.amount_total or 0, currency),
+            currency=currency,
         )
 
     async def refund(self, remote_id: str, amount_minor: int, *, reference: str) -> None:

@@ -7,6 +7,7 @@ Leaves what it shows to its own people to `catalogue`.
 from typing import Any
 
 from server.domain.colours import ink_on
+from server.domain.currencies import digits_of
 from server.domain.errors import NotFound
 from server.store.engine import Session
 
@@ -71,6 +72,8 @@ async def load_profile(session: Session, business: str) -> dict[str, Any]:
     if row is None:
         raise NotFound(what="business")
     profile = dict(row)
+    for service in profile["services"]:
+        service["currency_digits"] = digits_of(service["currency"])
     for question in (question for service in profile["services"] for question in service["questions"]):
         if question["kind"] == "yes_no":
             question["options"] = ["yes", "no"]

@@ -22,6 +22,7 @@ from server.store.collection import (
 )
 from server.store.engine import Session
 from server.store.idempotency import remember
+from server.usecases.chargeable import check_charges
 from server.usecases.core import Core
 from server.usecases.once import Once, Replay
 
@@ -67,11 +68,13 @@ async def create(
     Raises:
         NotFound: What it refers to.
         Conflict: Its name is taken.
+        NotChargeable: See `check_charges`.
         InFlight, IdempotencyMismatch: See `once`.
     """
 
     async def work(session: Session) -> Record:
         record = await insert_record(session, collection, editor.business_id, values)
+        await check_charges(session, editor.business_id, collection, record.values, changed=values.keys())
         await _note(session, editor, collection, record, action="created", changes=_facts(record))
         once.check(await remember(session, editor.business_id, once.memo(core.vault, record)))
         return record
@@ -102,6 +105,7 @@ async def change(
         NotFound: The record, or what it would refer to.
         StaleVersion: It was changed meanwhile.
         Conflict: See `store/conflicts`.
+        NotChargeable: See `check_charges`.
     """
 
     async def work(session: Session) -> tuple[Record, bool]:
@@ -116,6 +120,7 @@ async def change(
         if not changes:
             return before, False
         after = await update_record(session, collection, editor.business_id, before, values)
+        await check_charges(session, editor.business_id, collection, after.values, changed=changes.keys())
         await _note(session, editor, collection, after, action="changed", changes=changes)
         return after, True
 

@@ -6,6 +6,7 @@ Leaves everything else about it to `catalogue`.
 
 import re
 
+from server.domain.currencies import is_currency
 from server.domain.errors import Conflict
 from server.store import schema
 from server.store.businesses import add, business_id_of
@@ -14,7 +15,6 @@ from server.tokens import new_api_key, token_hash
 from server.usecases.core import Core
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 async def found_business(core: Core, *, slug: str, name: str, timezone: str, currency: str) -> str:
@@ -26,8 +26,8 @@ async def found_business(core: Core, *, slug: str, name: str, timezone: str, cur
     """
     if not _SLUG.fullmatch(slug) or len(slug) > 63:
         raise Conflict("A slug is lower-case letters, digits and single hyphens, such as corner-barber.")
-    if not _CURRENCY.fullmatch(currency):
-        raise Conflict("A currency is three letters, such as EUR.")
+    if not is_currency(currency):
+        raise Conflict("A currency is the code of one in ISO 4217, such as EUR.")
     if not 1 <= len(name) <= 200:
         raise Conflict("A name has 1 to 200 characters.")
     key, prefix = new_api_key()

@@ -58,6 +58,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
             "sequence": 0,
             "price_minor": 4500,
             "currency": "EUR",
+            "currency_digits": 2,
             "manage_token": "Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
             "manage_url": "https://book.example.com/manage/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
             "ics_url": "https://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",

@@ -56,6 +56,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.IdempotencyMismatch: ProblemKind(422, "idempotency-key-reused", "The key was used for another request"),
     errors.InFlight: ProblemKind(409, "request-in-flight", "The first request is still being answered"),
     errors.StaleVersion: ProblemKind(412, "stale-version", "It was changed since you read it"),
+    errors.NotChargeable: ProblemKind(422, "price-not-chargeable", "This price cannot be paid online"),
     errors.CalendarRefused: ProblemKind(422, "calendar-refused", "The calendar could not be connected"),
     errors.Conflict: ProblemKind(409, "conflict", "This does not fit with what is there"),
     errors.Unavailable: ProblemKind(503, "temporarily-unavailable", "Temporarily unavailable"),
@@ -103,6 +104,7 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     errors.IllegalTransition: lambda e: {"appointment_status": e.status, "wanted": e.wanted},
     errors.LimitReached: lambda e: {"limit": e.limit},
     errors.StaleVersion: lambda e: {"current_version": e.current},
+    errors.NotChargeable: lambda e: {"detail": e.detail},
     errors.CalendarRefused: lambda e: {"detail": e.detail},
     errors.Conflict: lambda e: {"detail": e.detail},
 }

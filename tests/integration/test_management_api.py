@@ -522,3 +522,35 @@ async def test_with_a_phone_it_may_be_promised_and_the_phone_then_stays(api: Api
 
     assert [taken_back["errors"][0]["pointer"], linked["errors"][0]["pointer"]] == ["/phone", "/provider"]
     assert (await api("GET", "/providers/anna"))["phone"] == "+4915228817386"
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "why"),
+    [
+        ("EUR", 49, "at least 0.50 EUR"),
+        ("KWD", 5125, "in multiples of 0.01 only"),
+        ("MGA", 30_050, "in multiples of 1"),
+    ],
+)
+async def test_M126_a_price_that_cannot_be_charged_online_is_refused_when_it_is_saved(
+    api: Api, currency: str, price: int, why: str
+) -> None:
+    await api("PATCH", "", {"currency": currency})
+    cheap = {**SERVICE, "price_minor": price}
+
+    refused = await api("POST", "/services", {**cheap, "payment": "online"}, status=422)
+    assert refused["type"] == "/problems/price-not-chargeable"
+    assert why in refused["detail"]
+
+    await api("POST", "/services", cheap, status=201)
+    await api("PATCH", f"/services/{SERVICE['slug']}", {"payment": "online"}, status=422)
+
+
+async def test_M126_a_currency_in_which_a_price_cannot_be_charged_is_refused(api: Api) -> None:
+    await api("POST", "/services", {**SERVICE, "price_minor": 4801, "payment": "online"}, status=201)
+
+    refused = await api("PATCH", "", {"currency": "MGA"}, status=422)
+
+    assert "cannot be paid online" in refused["detail"]
+    await api("PATCH", "", {"currency": "XQQ"}, status=422)
+    await api("PATCH", "", {"currency": "ISK"})

@@ -9,7 +9,7 @@
  * @typedef {{ slug: string, name: string, title: string, bio: string, locations: string[] }} Provider
  * @typedef {{ key: string, label: string, kind: "text" | "long_text" | "choice" | "yes_no", required: boolean, options: string[] }} Question
  * @typedef {{ slug: string, name: string, description: string, duration_min: number, price_minor: number,
- *   currency: string, capacity: number, approval: "automatic" | "manual", payment: "on_site" | "online",
+ *   currency: string, currency_digits: number, capacity: number, approval: "automatic" | "manual", payment: "on_site" | "online",
  *   questions: Question[], phone_required: boolean, waitlist: boolean, change_window_min: number, cancel_fee_minor: number,
  *   providers: string[] }} Service
  * @typedef {{ slug: string, name: string, description: string, phone: string, theme: Record<string, any>,

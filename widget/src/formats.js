@@ -140,10 +140,10 @@ export class Formats {
   /**
    * @param {number} minor In the currency's smallest unit.
    * @param {string} currency
+   * @param {number} digits Of that unit, as the server says: browsers know other ones.
    */
-  price(minor, currency) {
-    const style = /** @type {any} */ ({ style: "currency", currency, trailingZeroDisplay: "stripIfInteger" });
-    const { maximumFractionDigits: digits = 2 } = new Intl.NumberFormat("en", style).resolvedOptions();
-    return this.number(minor / 10 ** digits, style);
+  price(minor, currency, digits) {
+    const shown = { minimumFractionDigits: digits, maximumFractionDigits: digits, trailingZeroDisplay: "stripIfInteger" };
+    return this.number(minor / 10 ** digits, { style: "currency", currency, ...shown });
   }
 }

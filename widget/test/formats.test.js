@@ -41,12 +41,21 @@ test("lengths are in hours and minutes", () => {
   assert.deepEqual([20, 60, 150].map((minutes) => plain(format.length(minutes))), ["20 mins", "1 hr", "2 hrs 30 mins"]);
 });
 
-test("prices have the digits of their currency, and none where they are zero", () => {
+test("prices have the digits that the server says, and none where they are zero", () => {
   const format = new Formats("en-GB");
   assert.deepEqual(
-    [[4800, "EUR"], [4850, "EUR"], [1500, "JPY"], [1500, "KWD"]].map(([minor, currency]) => plain(format.price(minor, currency))),
-    ["€48", "€48.50", "JP¥1,500", "KWD 1.500"],
+    [[4800, "EUR", 2], [4850, "EUR", 2], [1500, "JPY", 0], [1500, "KWD", 3], [1200050, "HUF", 2], [300000, "RSD", 2]].map((price) => plain(format.price(...price))),
+    ["€48", "€48.50", "JP¥1,500", "KWD 1.500", "HUF 12,000.50", "RSD 3,000"],
   );
+});
+
+test("no currency is rounded, whatever digits a browser knows", () => {
+  const format = new Formats("en-GB");
+  for (const currency of Intl.supportedValuesOf("currency")) {
+    for (const digits of [0, 2, 3]) {
+      assert.equal(format.price(1_234_567, currency, digits).match(/[\d.,]+$/)?.[0].replace(/\D/g, ""), "1234567", currency);
+    }
+  }
 });
 
 test("what is left of a hold counts in minutes and seconds", () => {

@@ -39,6 +39,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The service is paid before it is booked.",
         "Hold the time, then POST to the business's payments; the appointment is made when the payment has arrived.",
     ),
+    "price-not-chargeable": (
+        "A price that is paid online is one that the payment service cannot charge.",
+        "Raise or round the price as the detail says, or let customers pay on site.",
+    ),
     "gone": (
         "The address of a feed was replaced by a new one, or taken back.",
         "Remove the subscription, and ask whoever gave you the address for the new one.",

@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
 from server.usecases.cancel import Cancelled
-from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Prose, Shape, Slug, Zone
+from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Zone
 
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 Answers = Annotated[dict[Annotated[str, StringConstraints(max_length=63)], Prose], Field(max_length=30)]
@@ -112,7 +112,7 @@ class AppointmentOrder(HoldOrder):
         )
 
 
-class AppointmentAnswer(Shape):
+class AppointmentAnswer(Priced):
     """A booking that is true, with the links that its customer needs."""
 
     id: str
@@ -125,7 +125,6 @@ class AppointmentAnswer(Shape):
     location: Slug
     sequence: int
     price_minor: int
-    currency: str
     manage_token: Token
     manage_url: str
     ics_url: str
@@ -173,14 +172,13 @@ def _calendar_links(appointment: Appointment, file: str) -> dict[str, str]:
     }
 
 
-class PolicyShape(Shape):
+class PolicyShape(Priced):
     """Until when it can be changed, and what it costs afterwards."""
 
     free_until: datetime
     can_cancel: bool
     can_reschedule: bool
     late_fee_minor: int
-    currency: str
 
 
 class Named(Shape):
@@ -190,7 +188,7 @@ class Named(Shape):
     name: str
 
 
-class PlaceAnswer(Shape):
+class PlaceAnswer(Priced):
     """An appointment as its customer sees it."""
 
     id: str
@@ -204,7 +202,6 @@ class PlaceAnswer(Shape):
     provider: Named
     location: Named
     price_minor: int
-    currency: str
     customer: CustomerShape
     answers: Answers
     fee_minor: int
@@ -256,11 +253,10 @@ class MoveAnswer(Shape):
         )
 
 
-class Money(Shape):
+class Money(Priced):
     """An amount in the currency's minor unit."""
 
     amount_minor: int
-    currency: str
 
 
 class CancelAnswer(Shape):

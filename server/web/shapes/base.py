@@ -21,9 +21,11 @@ from pydantic import (
     EmailStr,
     GetCoreSchemaHandler,
     StringConstraints,
+    computed_field,
 )
 from pydantic_core import CoreSchema, core_schema
 
+from server.domain.currencies import digits_of
 from server.domain.errors import UnknownZone
 from server.domain.zones import zone
 
@@ -54,6 +56,19 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.literal_schema([str(value) for value in self.values])
+
+
+class Priced(Shape):
+    """An answer with amounts, all in the smallest unit of one currency."""
+
+    currency: str
+    """ISO 4217."""
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy, 14461: no decorator above a property
+    @property
+    def currency_digits(self) -> int:
+        """How many digits of each amount stand behind the decimal point: what no browser needs to guess."""
+        return digits_of(self.currency)
 
 
 class AnyQuery(Shape):

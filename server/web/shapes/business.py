@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
+from server.domain.currencies import is_currency
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day
 from server.web.shapes.base import Email, Line, Locale, Name, Phone, Prose, Shape, Slug, Zone
 from server.web.shapes.drafts import Draft, Enabled, Stamped
@@ -40,6 +41,15 @@ def _is_ipv6(text: str) -> bool:
         return False
     return True
 
+
+def _known_currency(code: str) -> str:
+    if not is_currency(code):
+        raise ValueError("must be a currency of ISO 4217, such as EUR")
+    return code
+
+
+Currency = Annotated[str, StringConstraints(max_length=3), AfterValidator(_known_currency)]
+"""ISO 4217."""
 
 Origin = Annotated[str, StringConstraints(max_length=255), AfterValidator(_exact_origin)]
 """A web site that may call the API from a browser."""
@@ -72,8 +82,7 @@ class BusinessDraft(Draft):
     """Where customers' mails come from and replies go to."""
     phone: Phone | Literal[""] = ""
     website: WebAddress | Literal[""] = ""
-    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] = "EUR"
-    """ISO 4217."""
+    currency: Currency = "EUR"
     locale: Locale = "en"
     """The language of mails to providers who have none of their own."""
     allowed_origins: Origins = Field(default=[])
@@ -154,6 +163,8 @@ class PublicService(Shape):
     duration_min: int
     price_minor: int
     currency: str
+    currency_digits: int
+    """How many digits of an amount stand behind the decimal point."""
     capacity: int
     approval: Literal["automatic", "manual"]
     payment: Literal["on_site", "online"]

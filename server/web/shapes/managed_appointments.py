@@ -10,10 +10,10 @@ from typing import Literal
 from server.domain.appointment import Appointment, Attendee
 from server.domain.lifecycle import Status
 from server.web.shapes.appointments import Answers
-from server.web.shapes.base import Shape, Slug, Zone
+from server.web.shapes.base import Priced, Shape, Slug, Zone
 
 
-class ManagedAppointment(Shape):
+class ManagedAppointment(Priced):
     """An appointment as the business sees it."""
 
     id: str
@@ -29,7 +29,6 @@ class ManagedAppointment(Shape):
     capacity: int
     seats_taken: int
     price_minor: int
-    currency: str
     attendees: list["AttendeeShape"]
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from server.store.payments import Payment
 from server.usecases.payments import Started
 from server.web.shapes.appointments import AppointmentOrder, Token
-from server.web.shapes.base import Shape
+from server.web.shapes.base import Priced
 from server.web.shapes.drafts import page_shape
 
 Status = Literal["open", "paid", "booked", "returning", "returned", "failed", "expired"]
@@ -23,14 +23,13 @@ class PaymentOrder(AppointmentOrder):
     hold: Token
 
 
-class PaymentItem(Shape):
+class PaymentItem(Priced):
     """A payment."""
 
     id: UUID
     method: Literal["on_site", "stripe"]
     status: Status
     amount_minor: int
-    currency: str
     appointment: UUID | None
     expires_at: datetime
 

@@ -13,8 +13,8 @@ export function details(scene) {
   const { s, t, f } = scene;
   const { profile, service } = s;
   if (!service) return [];
-  const { approval, payment, price_minor: price, currency, questions, phone_required: phone } = service;
-  const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency) }) : t(approval === "manual" ? "Send request" : "Book");
+  const { approval, payment, price_minor: price, currency, currency_digits: digits, questions, phone_required: phone } = service;
+  const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency, digits) }) : t(approval === "manual" ? "Send request" : "Book");
   return [
     title(t("Your details")),
     chosen(scene, () => submit(s)),
@@ -88,7 +88,7 @@ function who(scene, phone) {
  * @param {Scene} scene
  * @param {import("../catalogue.js").Service} service
  */
-function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency }) {
+function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency, currency_digits: digits }) {
   if (!minutes || !s.slot) return null;
   const until = s.slot.at - minutes * 60_000;
   const still = until > Date.now();
@@ -96,7 +96,7 @@ function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee,
   return h("p.note", [
     still && t("Free to cancel until {time}.", { time: f.moment(until, s.free.zone) }),
     " ",
-    t(still ? later : now, { fee: f.price(fee, currency) }),
+    t(still ? later : now, { fee: f.price(fee, currency, digits) }),
   ]);
 }
 

@@ -41,5 +41,5 @@ export function services(scene) {
  * @param {Pick<import("./frame.js").Scene, "t" | "f">} scene
  * @param {import("../catalogue.js").Service} service
  */
-export const priced = ({ t, f }, { duration_min: minutes, price_minor: price, currency }) =>
-  `${f.length(minutes)} · ${price ? f.price(price, currency) : t("Free")}`;
+export const priced = ({ t, f }, { duration_min: minutes, price_minor: price, currency, currency_digits: digits }) =>
+  `${f.length(minutes)} · ${price ? f.price(price, currency, digits) : t("Free")}`;
