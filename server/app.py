@@ -27,7 +27,7 @@ from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
-from server.web.cors import ORIGINS
+from server.web.cors import ORIGINS, KnownOrigins
 from server.web.keys import (
     ACCOUNTS,
     CACHE,
@@ -54,7 +54,7 @@ def build_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[surround], client_max_size=settings.http.body_limit_bytes)
     app[SETTINGS] = settings
     app[LIMITS] = RateLimits(settings)
-    app[ORIGINS] = {}
+    app[ORIGINS] = KnownOrigins()
     app[TALLY] = Tally()
     app[STREAMS] = OpenStreams()
     app[METHODS] = open_methods(settings.payment)

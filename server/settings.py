@@ -127,16 +127,32 @@ class LimitSettings(BaseModel):
     """`BOOKABLE_LIMIT_*`: rate limits, in the notation `number/period` (`100/minute`)."""
 
     read_per_ip: str = "300/minute"
-    """Public reads from one address."""
+    """Public reads from one network: an IPv4 address, or an IPv6 prefix (below)."""
 
     write_per_ip: str = "60/minute"
-    """Public writes (holds, bookings, cancellations) from one address."""
+    """Public writes (holds, bookings, cancellations) from one network."""
 
     per_key: str = "1200/minute"
     """Requests with one API key."""
 
     failed_keys_per_ip: str = "20/minute"
-    """Wrong API keys or manage tokens from one address; more answers 429 before looking."""
+    """Wrong API keys from one network; further wrong ones answer 429. A right key always gets through, and so does a
+    right manage token: guessing 192 bits needs no limit."""
+
+    ipv6_prefix: int = Field(default=64, ge=32, le=128)
+    """Leading bits of an IPv6 address that name one network. 64 is what every customer line and every server has."""
+
+    ipv6_wide_prefix: int = Field(default=48, ge=16, le=128)
+    """Leading bits of what one customer or site may have at most; counted too, more loosely."""
+
+    ipv4_wide_prefix: int = Field(default=32, ge=8, le=32)
+    """The same for IPv4. 32: each address counts alone, and nothing wider does."""
+
+    wide_factor: int = Field(default=8, ge=1)
+    """How many times the limits of one network the wide one around it may use."""
+
+    streams_per_network: int = Field(default=20, ge=1)
+    """Event streams of free times that one network may keep open, per process; further clients poll."""
 
     exempt: Networks = ()
     """Addresses without limits, comma-separated. `demo` exempts loopback, so that it can be load-tested."""

@@ -33,6 +33,14 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
+_API_KEY = re.compile(r"bk_[0-9a-f]{8}_[A-Za-z0-9_-]{32}")
+
+
+def is_api_key(text: str) -> bool:
+    """Whether *text* looks like a key of ours; what does not needs no look into the database."""
+    return _API_KEY.fullmatch(text) is not None
+
+
 def new_api_key() -> tuple[str, str]:
     """`(key, prefix)`: the key is shown once, the prefix tells keys apart in a list."""
     prefix = "bk_" + secrets.token_hex(4)

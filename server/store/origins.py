@@ -13,11 +13,13 @@ SELECT b.allowed_origins FROM businesses b
 """
 
 
-async def origins_of_business(session: Session, business: str) -> frozenset[str]:
-    """The origins that *business* lists; none for one that does not exist."""
-    return frozenset(await session.value("SELECT allowed_origins FROM businesses WHERE slug = $1", business) or ())
+async def origins_of_business(session: Session, business: str) -> frozenset[str] | None:
+    """The origins that *business* lists; None for one that does not exist."""
+    found = await session.value("SELECT allowed_origins FROM businesses WHERE slug = $1", business)
+    return frozenset(found) if found is not None else None
 
 
-async def origins_of_token(session: Session, token_hash: bytes) -> frozenset[str]:
-    """The origins of the business that a manage or hold token belongs to."""
-    return frozenset(await session.value(_BY_BEARER, token_hash) or ())
+async def origins_of_token(session: Session, token_hash: bytes) -> frozenset[str] | None:
+    """The origins of the business that a manage or hold token belongs to; None where it opens nothing."""
+    found = await session.value(_BY_BEARER, token_hash)
+    return frozenset(found) if found is not None else None

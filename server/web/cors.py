@@ -8,10 +8,12 @@ import time
 
 from aiohttp import hdrs, web
 
-from server.domain.errors import Unavailable
+from server.domain.errors import TooManyRequests, Unavailable
+from server.domain.recent import Recent
 from server.store.origins import origins_of_business, origins_of_token
 from server.tokens import token_hash
-from server.web.keys import CORE
+from server.web.client_address import client_address
+from server.web.keys import CORE, COUNTED, LIMITS, SETTINGS
 from server.web.shapes.base import is_slug
 
 _METHODS = "GET, POST, DELETE"
@@ -19,12 +21,43 @@ _HEADERS = "Content-Type, Idempotency-Key, If-None-Match"
 _EXPOSED = "ETag, Idempotency-Replayed, Retry-After, X-Request-Id"
 _REMEMBER_S = 30.0
 _MOST = 10_000
+_UNKNOWN_S = 5.0
+"""A business that was just made may be asked for a moment too early."""
+_MOST_UNKNOWN = 2_000
 
-ORIGINS = web.AppKey("origins", dict[str, tuple[float, frozenset[str]]])
+_NONE: frozenset[str] = frozenset()
+
+
+class KnownOrigins:
+    """
+    What was looked up lately: origins by business and by hashed token, and the names that are nobody's.
+
+    Two tables: names that anybody invents must not push out those that are asked for all the time.
+    """
+
+    def __init__(self) -> None:
+        self.listed: Recent[str, frozenset[str]] = Recent(most=_MOST, ttl_s=_REMEMBER_S)
+        self.unknown: Recent[str, bool] = Recent(most=_MOST_UNKNOWN, ttl_s=_UNKNOWN_S)
+
+
+ORIGINS = web.AppKey("origins", KnownOrigins)
 
 
 async def preflight(request: web.Request) -> web.Response:
-    """What a browser asks before a request that is not simple."""
+    """
+    What a browser asks before a request that is not simple. Beyond the limit it is answered from what is known.
+
+    Raises:
+        TooManyRequests: It is beyond the limit, and nothing is known.
+    """
+    address = client_address(request, request.app[SETTINGS].http.trusted_proxies)
+    try:
+        await request.app[LIMITS].count("preflight", address)
+    except TooManyRequests:
+        if not _known(request):
+            raise
+    else:
+        request[COUNTED] = True
     response = web.Response(status=204)
     if await _listed(request):
         response.headers["Access-Control-Allow-Methods"] = _METHODS
@@ -56,24 +89,57 @@ async def _listed(request: web.Request) -> bool:
 
 async def _origins(request: web.Request) -> frozenset[str]:
     """The origins of the business that the request is about, as they were half a minute ago at most."""
-    info = request.match_info
-    business, token = info.get("business"), info.get("manage_token") or info.get("hold")
-    if (business is None and token is None) or not is_slug(business or "any"):
-        return frozenset()
-    known = request.app[ORIGINS]
-    key = business or f"token:{token_hash(token or '').hex()}"
-    at, origins = known.get(key, (0.0, frozenset()))
-    if time.monotonic() - at < _REMEMBER_S:
-        return origins
+    subject = _subject(request)
+    if subject is None:
+        return _NONE
+    known, now = request.app[ORIGINS], time.monotonic()
+    origins = known.listed.get(subject, now)
+    if origins is not None or known.unknown.get(subject, now):
+        return origins or _NONE
+    if not request.get(COUNTED, False):
+        return known.listed.last(subject) or _NONE
     try:
-        async with request.app[CORE].database.reading() as session:
-            if business is not None:
-                origins = await origins_of_business(session, business)
-            else:
-                origins = await origins_of_token(session, token_hash(token or ""))
+        origins = await _look_up(request, subject)
     except Unavailable:
-        return origins
-    if len(known) >= _MOST:
-        known.clear()
-    known[key] = (time.monotonic(), origins)
+        return known.listed.last(subject) or _NONE
+    if origins is None:
+        known.unknown.put(subject, True, now)
+        return _NONE
+    known.listed.put(subject, origins, now)
     return origins
+
+
+async def _look_up(request: web.Request, subject: str) -> frozenset[str] | None:
+    token = _bearer(request)
+    async with request.app[CORE].database.reading() as session:
+        if token is None:
+            return await origins_of_business(session, subject)
+        return await origins_of_token(session, token_hash(token))
+
+
+def _subject(request: web.Request) -> str | None:
+    """Under which name the tables know what the request is about: a business, or a token by its hash."""
+    business, token = request.match_info.get("business"), _bearer(request)
+    if business is not None:
+        return business if is_slug(business) else None
+    return f"token:{token_hash(token).hex()}" if token else None
+
+
+def _bearer(request: web.Request) -> str | None:
+    info = request.match_info
+    return None if "business" in info else info.get("manage_token") or info.get("hold")
+
+
+def _known(request: web.Request) -> bool:
+    subject = _subject(request)
+    return subject is not None and request.app[ORIGINS].listed.last(subject) is not None
+
+
+def is_unknown_business(app: web.Application, slug: str) -> bool:
+    """Whether *slug* was nobody's a moment ago."""
+    return app[ORIGINS].unknown.get(slug, time.monotonic()) is not None
+
+
+def note_unknown_business(request: web.Request) -> None:
+    """The business in the request's path was looked for and does not exist."""
+    request.app[ORIGINS].unknown.put(request.match_info["business"], True, time.monotonic())

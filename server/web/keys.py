@@ -25,14 +25,18 @@ from server.web.tally import Tally
 
 
 class OpenStreams:
-    """The event streams that this process serves, each with the business it is about."""
+    """The event streams that this process serves, each with the business it is about and the network that listens."""
 
     def __init__(self) -> None:
-        self.all: dict[asyncio.Task[Any] | None, str] = {}
+        self.all: dict[asyncio.Task[Any] | None, tuple[str, str]] = {}
 
     def of(self, business: str) -> int:
         """How many of them are about *business*."""
-        return sum(about == business for about in self.all.values())
+        return sum(about == business for about, _ in self.all.values())
+
+    def to(self, network: str) -> int:
+        """How many of them go to *network*."""
+        return sum(listener == network for _, listener in self.all.values())
 
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -51,4 +55,6 @@ CALLER = web.RequestKey("caller", Caller)
 BODY = web.RequestKey("body", Shape)
 QUERY = web.RequestKey("query", Shape)
 RAW_BODY = web.RequestKey("raw body", bytes)
+COUNTED = web.RequestKey("counted", bool)
+"""Set once the request was within its limits: only then may answering it cost a query."""
 REQUEST_ID = web.RequestKey("request id", str)

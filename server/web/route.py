@@ -17,10 +17,11 @@ from pydantic import ValidationError
 from server.domain.errors import NotFound
 from server.store.api_keys import find_api_key
 from server.store.idempotency import KeyedRequest
-from server.tokens import token_hash
+from server.tokens import is_api_key, token_hash
 from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Who
 from server.web.client_address import client_address
-from server.web.keys import BODY, CALLER, CORE, LIMITS, QUERY, RAW_BODY, SETTINGS
+from server.web.cors import is_unknown_business, learn_origins, note_unknown_business
+from server.web.keys import BODY, CALLER, CORE, COUNTED, LIMITS, QUERY, RAW_BODY, SETTINGS
 from server.web.problems import InvalidRequest, invalid
 from server.web.shapes.base import Shape, is_slug
 
@@ -53,6 +54,8 @@ class Route:
     idempotent: bool = False
     """Takes an Idempotency-Key."""
     media_type: str = "application/json"
+    limited: bool = True
+    """False for what must be answered whoever asks, and however often: health checks."""
     ready: Callable[[web.Request], web.Response | None] | None = None
     """Gives an answer that is already there, before anything of the request is read."""
 
@@ -71,13 +74,20 @@ def as_handler(route: Route) -> Handler:
         elif needs_key:
             raise Unauthenticated
         limits = request.app[LIMITS]
-        if not limits.is_exempt(address):
-            await (limits.count("key", str(caller.key_id)) if caller else limits.count(limit, address))
+        if route.limited and not limits.is_exempt(address):
+            await (limits.count_key(caller.key_id) if caller else limits.count(limit, address))
+        request[COUNTED] = True
+        await learn_origins(request)
         if route.ready is not None and (answer := route.ready(request)) is not None:
             return answer
         request[CALLER] = caller or Caller(address=address)
         await _read(request, route)
-        return await route.handler(request)
+        try:
+            return await route.handler(request)
+        except NotFound as error:
+            if error.what == "business" and caller is None:
+                note_unknown_business(request)
+            raise
 
     return handle
 
@@ -90,7 +100,8 @@ async def _read(request: web.Request, route: Route) -> None:
         NotFound: The path cannot name a business.
         InvalidRequest: The query or the body is not what the route takes.
     """
-    if not is_slug(request.match_info.get("business", "any")):
+    business = request.match_info.get("business", "any")
+    if not is_slug(business) or is_unknown_business(request.app, business):
         raise NotFound(what="business")
     if route.query is not None:
         request[QUERY] = _read_query(request, route.query)
@@ -106,17 +117,17 @@ async def _authenticate(request: web.Request, address: str) -> Caller:
 
     Raises:
         Unauthenticated: There is no such key, or it was revoked.
+        TooManyRequests: Nor were there many before it.
     """
     limits = request.app[LIMITS]
-    await limits.check_failures(address)
     header = request.headers[hdrs.AUTHORIZATION]
     key = header[len(_BEARER) :].strip() if header.startswith(_BEARER) else ""
     found = None
-    if 0 < len(key) <= _LONGEST_KEY:
-        async with request.app[CORE].database.reading() as session:
+    if is_api_key(key):
+        async with limits.looking_up_key(address), request.app[CORE].database.reading() as session:
             found = await find_api_key(session, token_hash(key))
     if found is None:
-        await limits.note_failure(address)
+        limits.note_wrong_key(address)
         raise Unauthenticated
     return Caller(
         address=address,

@@ -176,11 +176,11 @@ ROUTES: Sequence[Route] = (
     Route("GET", "/problems/{slug}", Who.PUBLIC, get_problem,
           "Operation", "What a type of problem means", answers={200: None}, media_type="text/html"),
     Route("GET", "/healthz", Who.PUBLIC, health.healthz,
-          "Operation", "The process answers", answers={200: None}, media_type="text/plain"),
+          "Operation", "The process answers", answers={200: None}, media_type="text/plain", limited=False),
     Route("GET", "/readyz", Who.PUBLIC, health.readyz,
-          "Operation", "Bookings can be taken", answers={200: Readiness, 503: Readiness}),
+          "Operation", "Bookings can be taken", answers={200: Readiness, 503: Readiness}, limited=False),
     Route("GET", "/metrics", Who.PUBLIC, health.metrics,
-          "Operation", "For Prometheus", answers={200: None}, media_type="text/plain"),
+          "Operation", "For Prometheus", answers={200: None}, media_type="text/plain", limited=False),
 )
 # fmt: on
 

@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from server.redis.listeners import Change
 from server.web.answers import SAFE
 from server.web.cors import allow_origin
-from server.web.keys import LISTENERS, STREAMS
+from server.web.keys import CALLER, LIMITS, LISTENERS, SETTINGS, STREAMS
 from server.web.route import query_of
 from server.web.shapes.availability import AvailabilityQuery
 
@@ -28,11 +28,17 @@ MOST_PER_BUSINESS = 500
 
 
 async def stream_availability(request: web.Request) -> web.StreamResponse:
-    """An event `{version, days}` whenever days of the question change; 204 when too many listen already."""
+    """An event `{version, days}` whenever days of the question change; 204 when too many listen already, or too many
+    from there."""
     asked = query_of(request, AvailabilityQuery)
     business = request.match_info["business"]
     open_streams = request.app[STREAMS]
-    if len(open_streams.all) >= MOST_STREAMS or open_streams.of(business) >= MOST_PER_BUSINESS:
+    address, limits = request[CALLER].address, request.app[LIMITS]
+    network = limits.networks(address).narrow
+    is_greedy = (
+        not limits.is_exempt(address) and open_streams.to(network) >= request.app[SETTINGS].limit.streams_per_network
+    )
+    if is_greedy or len(open_streams.all) >= MOST_STREAMS or open_streams.of(business) >= MOST_PER_BUSINESS:
         return web.Response(status=204)  # EventSource stops at a 204; the client polls instead
     response = web.StreamResponse(
         headers={
@@ -43,7 +49,7 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
         }
     )
     task = asyncio.current_task()
-    open_streams.all[task] = business
+    open_streams.all[task] = (business, network)
     try:
         with request.app[LISTENERS].waiting(business) as changes:
             await allow_origin(request, response)  # whoever surrounds requests comes too late for a stream

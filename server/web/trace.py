@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from server.web.answers import SAFE
-from server.web.cors import allow_origin, learn_origins
+from server.web.cors import allow_origin
 from server.web.keys import REQUEST_ID, TALLY
 from server.web.pages.error import error_page, wants_page
 from server.web.problems import problem
@@ -37,7 +37,6 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
         request_id = f"{_PROCESS}-{next(_NUMBERS):x}"
     request[REQUEST_ID] = request_id
     try:
-        await learn_origins(request)
         response = await handler(request)
     except Exception as error:  # noqa: BLE001  # the one place that answers for everything
         response = problem(error, request_id)

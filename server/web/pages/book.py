@@ -54,7 +54,7 @@ async def book_page(request: web.Request, typed: Mapping[str, str], trouble: Tro
     core = request.app[CORE]
     async with core.database.reading() as session:
         profile = await load_profile(session, slug)
-        origins = await origins_of_business(session, slug)
+        origins = await origins_of_business(session, slug) or frozenset()
     service = _named(profile["services"], asked.service)
     voice = voice_of(request)
     address = f"{request.app[SETTINGS].http.base_url}/book/{slug}"
