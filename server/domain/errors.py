@@ -154,6 +154,7 @@ class NoPhone(BookingError):
         return f"{self.provider} has no phone number, and {self.service} reminds its provider by text message."
 
 
+@dataclass(eq=False)
 class NotChargeable(BookingError):
     """The payment service cannot charge this price."""
 
