@@ -93,6 +93,24 @@ class Vault:
         """The manage token of an attendee: never stored, derived again when a mail needs the link."""
         return _urlsafe(_derive(self._keys[0], b"bookable manage" + salt)[:_TOKEN_BYTES])
 
+    def mail_proof(self, salt: bytes) -> str:
+        """
+        What a link carries beside its token when it is sent to the address: whoever shows it reads that mailbox.
+
+        The token alone proves nothing: whoever booked was given it, whatever address they typed.
+        """
+        return _urlsafe(_derive(self._keys[0], b"bookable mail proof" + salt)[:_TOKEN_BYTES])
+
+    def is_mail_proof(self, proof: str, salt: bytes) -> bool:
+        """Whether one of our secrets made *proof* for *salt*; compared in constant time."""
+        given = proof.encode("utf-8", "surrogatepass")
+        made = (_urlsafe(_derive(key, b"bookable mail proof" + salt)[:_TOKEN_BYTES]) for key in self._keys)
+        return any(hmac.compare_digest(each.encode(), given) for each in made)
+
+    def feed_token(self, feed: str) -> str:
+        """What opens a customer's own feed: derived again when a mail needs it, the same each time."""
+        return _urlsafe(_derive(self._keys[0], b"bookable customer feed " + feed.encode())[:_TOKEN_BYTES])
+
     def reply_address(self, business_id: int, attendee_id: int, salt: bytes, domain: str) -> str:
         """
         The address that takes one attendee's answers: `reply+<business>-<attendee>-<mac>@domain`, ids in hexadecimal.

@@ -35,8 +35,10 @@ def place_file(place: Place, *, manage_url: str) -> bytes:
     return build_publish(event_of(place, manage_url), zone=ZoneInfo(place.appointment.timezone), prodid=PRODID)
 
 
-def event_of(place: Place, manage_url: str) -> Event:
+def event_of(place: Place, manage_url: str | None) -> Event:
+    """A customer's appointment; with the link that changes it, where only they get the document."""
     a = place.appointment
+    what = f"{a.service_name} with {a.provider_name}."
     status = EventStatus.CANCELLED if place.attendee.cancelled_at else _STATUS.get(a.status, EventStatus.CONFIRMED)
     return Event(
         uid=str(a.uid),
@@ -45,7 +47,7 @@ def event_of(place: Place, manage_url: str) -> Event:
         stamp=place.changed_at,
         created=place.created_at,
         summary=f"{a.service_name}, {a.business_name}",
-        description=f"{a.service_name} with {a.provider_name}.\nChange or cancel: {manage_url}",
+        description=f"{what}\nChange or cancel: {manage_url}" if manage_url else what,
         location=", ".join(part for part in (a.location_name, place.address) if part),
         url=manage_url,
         status=status,
@@ -64,9 +66,9 @@ def organizer_of(slug: str, name: str, email: str) -> Organizer:
     return Organizer(email or f"{slug}@bookings.invalid", name)
 
 
-def event_text(place: Place, manage_url: str) -> str:
-    """The VEVENT of a customer's own appointment, in a feed of theirs."""
-    return render_event(event_of(place, manage_url), zone=None)
+def event_text(place: Place) -> str:
+    """The VEVENT of a customer's own appointment in their feed. Feeds are passed on: nothing in it opens more."""
+    return render_event(event_of(place, None), zone=None)
 
 
 def full_text(shown: Shown) -> str:

@@ -254,6 +254,41 @@ def render_notice(business_name: str, accent: str, *, calendar: str, detail: str
     )
 
 
+def render_feed_address(business_name: str, accent: str, *, address: str, locale: str) -> Letter:
+    """The mail that gives customers the address of the feed of all their appointments with a business."""
+    voice = Voice(locale, ZoneInfo("Etc/UTC"))
+    look = accent_of(accent)
+    business = unlinked(shortened(business_name, _NAME_CHARACTERS))
+    subject = voice.say("Your appointments with {business} in your calendar", business=business)
+    values = {
+        "language": voice.language,
+        "direction": voice.direction,
+        "subject": subject,
+        "headline": voice.say("All your appointments in your calendar"),
+        "sentence": voice.say(
+            "Subscribe to this address in your calendar app. Whoever knows it can see your appointments: keep it to"
+            " yourself."
+        ),
+        "rows": [],
+        "button": voice.say("Subscribe"),
+        "link": address,
+        "business": unlinked(business_name),
+        "contact": [],
+        "why": voice.say(
+            "Somebody asked {business} to send this to your address. If it was not you, do nothing.", business=business
+        ),
+        "stop": "",
+        "stop_link": "",
+        "accent": look.ground,
+        "on_accent": look.ink,
+    }
+    return Letter(
+        subject=subject,
+        text=_TEMPLATES.get_template("letter.txt").render(**values),
+        html=_TEMPLATES.get_template("letter.html").render(**values),
+    )
+
+
 def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> str:
     """A text message: at most `SMS_CHARACTERS`, the link whole or not at all."""
     voice = Voice(locale, zone)

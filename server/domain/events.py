@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ANSWERED = "appointment.answered"
     COUNTER_DECLINED = "appointment.counter_declined"
     INVITE_REQUESTED = "appointment.invite_requested"
+    FEED_REQUESTED = "customer.feed_requested"
     TIME_FREED = "time.freed"
     WAITLIST_OFFERED = "waitlist.offered"
     WAITLIST_LAPSED = "waitlist.lapsed"

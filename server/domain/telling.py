@@ -27,6 +27,7 @@ TELLINGS: Mapping[str, Telling] = {
     Kind.ATTENDEE_LEFT: Telling("cancelled", "cancelled"),
     Kind.COUNTER_DECLINED: Telling("counter_declined", None),
     Kind.INVITE_REQUESTED: Telling("confirmed", None),
+    Kind.FEED_REQUESTED: Telling("customer_feed", None),
     Kind.WAITLIST_OFFERED: Telling("waitlist_offer", None),
     Kind.PAYMENT_RETURNED: Telling("payment_returned", None),
     Kind.CALENDAR_PUT_BACK: Telling(None, "calendar_put_back"),
@@ -43,10 +44,10 @@ FREES_TIME = frozenset(
 ENDS = frozenset({Kind.CANCELLED, Kind.DECLINED})
 """Facts about those who were there, and are not any more."""
 
-INTERNAL = frozenset({Kind.TIME_FREED, Kind.RENAMED, Kind.PAYMENT_RETURNING})
+INTERNAL = frozenset({Kind.TIME_FREED, Kind.RENAMED, Kind.PAYMENT_RETURNING, Kind.FEED_REQUESTED})
 """Facts that concern nobody outside."""
 
-_ALWAYS_TOLD = frozenset({"cancelled", "declined", "counter_declined", "payment_returned"})
+_ALWAYS_TOLD = frozenset({"cancelled", "declined", "counter_declined", "payment_returned", "customer_feed"})
 
 
 def is_superseded(message: str, *, told_start: str, start: str, living: bool, over: bool) -> str | None:

@@ -7,7 +7,7 @@ Leaves the texts of appointments to `appointment_texts`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from server.domain.appointment import Place
@@ -299,26 +299,39 @@ async def insert_feed(session: Session, business_id: int, values: dict[str, Any]
     )
 
 
-async def customer_feed(session: Session, business_id: int, customer_id: int) -> int | None:
+class CustomerFeed(NamedTuple):
+    """A customer's own feed."""
+
+    id: int
+    uid: UUID
+
+
+async def customer_feed(session: Session, business_id: int, customer_id: int) -> CustomerFeed | None:
     """The feed that this customer has already, if it was not revoked."""
-    found = await session.value(
-        "SELECT id FROM feeds WHERE business_id = $1 AND customer_id = $2 AND revoked_at IS NULL",
+    row = await session.first(
+        "SELECT id, uid FROM feeds WHERE business_id = $1 AND customer_id = $2 AND revoked_at IS NULL",
         business_id,
         customer_id,
     )
-    return int(found) if found is not None else None
+    return CustomerFeed(row["id"], row["uid"]) if row else None
 
 
-async def renew_token(session: Session, business_id: int, feed_id: int, token_hash: bytes, hint: str) -> None:
-    """The feed opens with this token from now on, and with no other."""
-    await retire_tokens(session, business_id, feed_id)
+async def add_token(session: Session, business_id: int, feed_id: int, token_hash: bytes, hint: str) -> None:
+    """The feed opens with this token, too; nothing happens if it does already."""
     await session.execute(
-        "INSERT INTO feed_tokens (business_id, feed_id, token_hash, hint) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO feed_tokens (business_id, feed_id, token_hash, hint) SELECT $1, $2, $3, $4"
+        " WHERE NOT EXISTS (SELECT FROM feed_tokens WHERE business_id = $1 AND feed_id = $2 AND token_hash = $3)",
         business_id,
         feed_id,
         token_hash,
         hint,
     )
+
+
+async def renew_token(session: Session, business_id: int, feed_id: int, token_hash: bytes, hint: str) -> None:
+    """The feed opens with this token from now on, and with no other."""
+    await retire_tokens(session, business_id, feed_id)
+    await add_token(session, business_id, feed_id, token_hash, hint)
 
 
 async def retire_tokens(session: Session, business_id: int, feed_id: int) -> None:

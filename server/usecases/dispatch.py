@@ -111,8 +111,7 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
     customers = _customers(fact, hearers)
     if telling.customer:
         for customer in customers:
-            # Whoever leaves hears so once, however the fact came about.
-            once = "left" if telling.customer in {"cancelled", "declined"} else f"fact:{fact.id}"
+            once = _once(fact, telling.customer)
             yield _mail(fact, telling.customer, "customer", target=customer.email, once=once, customer=customer)
     if telling.provider and hearers.provider_email and customers:
         yield _mail(
@@ -123,6 +122,15 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
             once=f"fact:{fact.id}",
             customer=customers[0],
         )
+
+
+def _once(fact: OpenFact, message: str) -> str:
+    """What the message to a customer is sent once for."""
+    if message in {"cancelled", "declined"}:
+        return "left"  # whoever leaves hears so once, however the fact came about
+    if fact.kind == Kind.FEED_REQUESTED:
+        return f"feed:{fact.created_at:%Y-%m-%dT%H}"  # whoever asks again and again sends one mail an hour
+    return f"fact:{fact.id}"
 
 
 def _customers(fact: OpenFact, hearers: Hearers) -> list[Customer]:

@@ -10,10 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from server.domain.errors import NotFound
+from server.domain.events import Kind
 from server.store.audit import note_change
 from server.store.engine import Session
 from server.store.feeds import (
     FeedRow,
+    add_token,
     change_feed,
     customer_feed,
     find_feed_row,
@@ -25,6 +27,7 @@ from server.store.feeds import (
     revoke_feed,
 )
 from server.store.idempotency import remember
+from server.store.outbox import add_fact
 from server.tokens import new_token, token_hash
 from server.usecases.book import new_uid
 from server.usecases.catalogue import Editor
@@ -138,11 +141,12 @@ async def end_feed(core: Core, editor: Editor, uid: UUID) -> None:
     await _tell(core, editor)
 
 
-async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
+async def mail_feed_of_customer(core: Core, manage_token: str) -> None:
     """
-    A new address for the feed of all appointments of the customer who holds *manage_token*: its name and token.
+    Mails the address of the feed of a customer's appointments to the address that *manage_token* was booked with.
 
-    An earlier address of theirs answers 410 from now on.
+    Whoever holds the token typed that address, which proves nothing: only who reads its mail gets to know the feed. The
+    address is the same each time, and those given out before stay as they are.
 
     Raises:
         NotFound: There is no such manage token.
@@ -150,14 +154,14 @@ async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
     target = await target_of_token(core, manage_token)
     attendee, appointment = target.attendee, target.appointment
     assert attendee is not None, "a manage token is an attendee's"
-    token = new_token()
 
     async def work(session: Session) -> None:
         customer = await lock_customer_of(session, appointment.business_id, attendee.id)
-        feed_id = await customer_feed(session, appointment.business_id, customer)
-        if feed_id is None:
+        found = await customer_feed(session, appointment.business_id, customer)
+        uid = found.uid if found is not None else new_uid()
+        if found is None:
             values = {
-                "uid": new_uid(),
+                "uid": uid,
                 "name": appointment.business_name,
                 "scope": "customer",
                 "privacy": "full",
@@ -165,12 +169,15 @@ async def feed_of_customer(core: Core, manage_token: str) -> tuple[str, str]:
                 "customer_id": customer,
             }
             feed_id = await insert_feed(session, appointment.business_id, values, None)
+        else:
+            feed_id = found.id
         assert feed_id is not None
-        await renew_token(session, appointment.business_id, feed_id, token_hash(token), token[-_HINT:])
+        token = core.vault.feed_token(str(uid))
+        await add_token(session, appointment.business_id, feed_id, token_hash(token), token[-_HINT:])
+        fact = {"v": 1, "attendee": attendee.id, "start": appointment.start.isoformat(), "feed": str(uid)}
+        await add_fact(session, appointment.business_id, Kind.FEED_REQUESTED, fact, appointment_id=appointment.id)
 
     await core.database.transact(work)
-    await core.changes.announce(appointment.business, [], appointment.start)  # nobody's time has changed: see _tell
-    return appointment.business_name, token
 
 
 async def _tell(core: Core, editor: Editor) -> None:

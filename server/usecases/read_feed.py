@@ -38,7 +38,7 @@ from server.tokens import token_hash
 from server.usecases.core import Core
 from server.usecases.render_texts import render_changed
 
-_RENDERER = 1
+_RENDERER = 2
 """Raise it when what feeds look like changes without any appointment changing."""
 
 _REPAIRED_AT_ONCE = 50
@@ -132,12 +132,9 @@ def _today(feed: FoundFeed) -> datetime:
     return datetime.combine(feed.now.astimezone(UTC).date(), time(), UTC)
 
 
-async def document(core: Core, settings: FeedSettings, opened: Opened, *, base_url: str) -> Packed:
+async def document(core: Core, settings: FeedSettings, opened: Opened) -> Packed:
     """
     The whole document, as it is at one moment.
-
-    Args:
-        base_url: Of this server, for the links in a customer's own feed.
 
     Raises:
         Unavailable: Postgres is away, or went while it was read.
@@ -151,7 +148,7 @@ async def document(core: Core, settings: FeedSettings, opened: Opened, *, base_u
         return _framed(opened, settings, await _busy(core, opened))
     since = _today(feed) - timedelta(days=settings.cancelled_days)
     if feed.scope == "customer":
-        return _framed(opened, settings, await _own(core, opened, since, base_url))
+        return _framed(opened, settings, await _own(core, opened, since))
     read = partial(_appointments, opened, settings, since)
     packed, stale = await core.database.transact(read)
     for _ in range(_ROUNDS):
@@ -200,12 +197,10 @@ async def _busy(core: Core, opened: Opened) -> str:
     return "".join(texts)
 
 
-async def _own(core: Core, opened: Opened, since: datetime, base_url: str) -> str:
+async def _own(core: Core, opened: Opened, since: datetime) -> str:
     async with core.database.reading() as session:
         places = await places_of_customer(session, opened.feed, opened.window, since)
-    return "".join(
-        event_text(place, f"{base_url}/manage/{core.vault.manage_token(place.attendee.token_salt)}") for place in places
-    )
+    return "".join(event_text(place) for place in places)
 
 
 async def _freebusy(core: Core, opened: Opened) -> bytes:

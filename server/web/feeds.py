@@ -74,7 +74,7 @@ async def _answer(request: web.Request, view: View) -> web.StreamResponse:
     request.app[OPENED].keep(token, view, zipped, newness)
     if _is_known(request, etag, last_modified):
         return web.Response(status=304, headers=headers)
-    content = await document(core, settings.feed, opened, base_url=settings.http.base_url)
+    content = await document(core, settings.feed, opened)
     response = web.StreamResponse(headers=headers)
     response.content_type, response.charset = "text/calendar", "utf-8"
     response.content_length = content.zipped_length if zipped else content.length

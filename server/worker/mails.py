@@ -5,6 +5,7 @@ Leaves the words to `channels/messages`, the document to `calendars/invitation`,
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
@@ -14,7 +15,13 @@ from ics.itip.mail import build_mail
 from server.calendars.invitation import document_for
 from server.channels.mail import MailTransport
 from server.channels.messages import Letter as Words
-from server.channels.messages import MessageFacts, MessageKind, render_letter, render_notice
+from server.channels.messages import (
+    MessageFacts,
+    MessageKind,
+    render_feed_address,
+    render_letter,
+    render_notice,
+)
 from server.channels.outcome import Outcome
 from server.domain.appointment import Place
 from server.domain.channels import Recipient
@@ -53,9 +60,11 @@ class MailSender:
         place = letter.place
         if delivery.message == "calendar_trouble":
             return self._notice(delivery, letter)
+        if delivery.message == "customer_feed" and place is not None:
+            return self._feed(delivery, letter, place)
         facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
         locale, zone = _reader(delivery, place)
-        words = self._words(delivery, facts, locale=locale, zone=zone)
+        words = self._words(delivery, self._with_proof(delivery, facts, place), locale=locale, zone=zone)
         sender = self._sender(delivery, place)
         document = None
         if place is not None and delivery.recipient == "customer":
@@ -105,6 +114,40 @@ class MailSender:
             date=datetime.now(UTC),
             list_unsubscribe=None,
         )
+
+    def _feed(self, delivery: Delivery, letter: Letter, place: Place) -> EmailMessage:
+        """The address of a customer's own feed: nobody but the reader of this mailbox is told."""
+        token = self._vault.feed_token(delivery.payload["feed"])
+        words = render_feed_address(
+            letter.sender.name,
+            letter.sender.accent,
+            address=f"{self._base_url}/feeds/{token}/appointments.ics",
+            locale=place.attendee.locale,
+        )
+        sender = self._mail.sender
+        return build_mail(
+            sender=sender,
+            sender_name=letter.sender.name,
+            to=delivery.target,
+            to_name=_name_of(delivery, place),
+            reply_to=letter.sender.email or None,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+            calendar=None,
+            method=None,
+            message_id=f"<{delivery.uid.hex}@{sender.rpartition('@')[2]}>",
+            references=None,
+            date=datetime.now(UTC),
+            list_unsubscribe=None,
+        )
+
+    def _with_proof(self, delivery: Delivery, facts: MessageFacts, place: Place | None) -> MessageFacts:
+        """*facts* with a link that also proves who reads this mailbox. Calendars are shared: theirs goes without."""
+        if place is None or delivery.recipient != "customer":
+            return facts
+        proof = self._vault.mail_proof(place.attendee.token_salt)
+        return replace(facts, manage_url=f"{facts.manage_url}?proof={proof}")
 
     def _words(self, delivery: Delivery, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> Words:
         kind, recipient = MessageKind(delivery.message), Recipient(delivery.recipient)

@@ -22,7 +22,7 @@ from server.usecases.places import target_of_token
 from server.usecases.read_feed import Opened, View
 from server.web.compression import accepts_gzip
 from server.web.shapes.feeds import addresses
-from tests.integration.test_feeds import events_of, make, read
+from tests.integration.test_feeds import events_of, feed_of_customer, make, read
 from tests.world import World, no_key
 
 Client = TestClient[Any, Any]
@@ -316,9 +316,9 @@ def test_c029_links_for_google_are_short_enough_for_the_longest_host() -> None:
 async def test_feeds_of_a_customer_say_when_they_are_busy_and_no_more(client: Client, world: World) -> None:
     booked = await world.book(world.at(10), email="robin@example.org")
     await world.book(world.at(12), email="other@example.org")
-    made = await (await client.post(f"/v1/appointments/{booked.manage_token}/feed")).json()
-    for name in ("freebusy", "ifb"):
-        response, text = await read(client, "/" + made["urls"][name].split("/", 3)[3])
+    token = await feed_of_customer(client, world, booked)
+    for name in ("freebusy.ics", "freebusy.ifb"):
+        response, text = await read(client, f"/feeds/{token}/{name}")
         assert response.status == 200
         assert text.count(f"{world.at(10):%Y%m%dT%H%M%SZ}") == 1
         assert f"{world.at(12):%Y%m%dT%H%M%SZ}" not in text

@@ -116,7 +116,7 @@ async def test_a_customer_who_asks_twice_at_once_has_one_feed(client: Client, wo
     booked = await world.book(world.at(10))
     path = f"/v1/appointments/{booked.manage_token}/feed"
     answers = await asyncio.gather(*(client.post(path) for _ in range(6)))
-    assert {answer.status for answer in answers} == {201}
+    assert {answer.status for answer in answers} == {202}
     rows = await world.sql("SELECT count(*) FROM feeds WHERE business_id = $1", world.business_id)
     assert (rows[0][0], await living_tokens(world)) == (1, 1)
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import CIDR, JSONB, TSTZRANGE, ExcludeConstraint
 
 from server.domain.channels import PEOPLE, TO_PEOPLE, one_of
 from server.store.schema.base import belongs_to, created_at, tenant_table, unique_in_business, versioned
@@ -86,6 +86,8 @@ attendees = tenant_table(
     Column("token_hash", LargeBinary, nullable=False),
     Column("cancelled_at", DateTime(timezone=True)),
     Column("fee_minor", Integer, nullable=False, server_default=text("0")),
+    Column("proved_at", DateTime(timezone=True)),
+    Column("network", CIDR),
     created_at(),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
     belongs_to("customer_id", "customers"),
@@ -94,8 +96,11 @@ attendees = tenant_table(
     Index("ix_attendees_token_hash", "token_hash"),
     Index("ix_attendees_appointment", "business_id", "appointment_id"),
     Index("ix_attendees_customer", "business_id", "customer_id"),
+    Index("ix_attendees_network", "business_id", "network", postgresql_where=text("network IS NOT NULL")),
     owned=True,
 )
+"""`proved_at`: when a link that only the address was sent was followed; until then the address is only something that
+somebody typed. `network`: where a stranger's booking came from (IPv4 address or IPv6 /64), for a while."""
 
 holds = tenant_table(
     "holds",
@@ -106,6 +111,8 @@ holds = tenant_table(
     Column("starts_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("token_hash", LargeBinary, nullable=False),
+    Column("network", CIDR),
+    Column("prolonged_at", DateTime(timezone=True)),
     created_at(),
     belongs_to("service_id", "services", ondelete="CASCADE"),
     belongs_to("provider_id", "providers", ondelete="CASCADE"),

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import CIDR, JSONB
 
 from server.store.schema.base import belongs_to, tenant_table, unique_in_business, versioned
 
@@ -43,6 +43,8 @@ waitlist_entries = tenant_table(
     Column("offered_start", DateTime(timezone=True)),
     Column("offer_expires_at", DateTime(timezone=True)),
     Column("offers", Integer, nullable=False, server_default=text("0")),
+    Column("proved_at", DateTime(timezone=True)),
+    Column("network", CIDR),
     *versioned(),
     unique_in_business("uid"),
     belongs_to("service_id", "services", ondelete="CASCADE"),
@@ -56,6 +58,7 @@ waitlist_entries = tenant_table(
     ),
     Index("ix_waitlist_entries_offered", "offer_expires_at", postgresql_where=text("status = 'offered'")),
     Index("ix_waitlist_entries_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
+    Index("ix_waitlist_entries_network", "business_id", "network", postgresql_where=text("network IS NOT NULL")),
 )
 """Times of day in `windows` are minutes from local midnight at the location: `[[540, 720], ...]`; none means any."""
 

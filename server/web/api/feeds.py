@@ -14,7 +14,7 @@ from server.usecases.manage_feeds import (
     create_feed,
     edit_feed,
     end_feed,
-    feed_of_customer,
+    mail_feed_of_customer,
     page_of_feeds,
     rotate_feed,
 )
@@ -27,9 +27,9 @@ from server.web.keys import CORE, SETTINGS
 from server.web.route import Route, body_of, keyed
 from server.web.shapes.drafts import PageQuery
 from server.web.shapes.feeds import (
-    CustomerFeed,
     FeedDraft,
     FeedItem,
+    FeedMailed,
     FeedPage,
     FeedPatch,
     NewFeed,
@@ -78,10 +78,13 @@ async def delete_feed(request: web.Request) -> web.Response:
 
 
 async def post_customer_feed(request: web.Request) -> web.Response:
-    """All appointments of the customer who holds the manage token, to subscribe to."""
-    name, token = await feed_of_customer(request.app[CORE], request.match_info["manage_token"])
-    urls = addresses(request.app[SETTINGS].http.base_url, token, name=name, has_hours=False)
-    return json_answer(CustomerFeed(urls=urls, qr_svg=qr_svg(urls.webcal)), status=201)
+    """
+    Mails the address of a feed of all of a customer's appointments to the customer.
+
+    The answer is the same whether or not there are others: the caller may be anybody who typed the address.
+    """
+    await mail_feed_of_customer(request.app[CORE], request.match_info["manage_token"])
+    return json_answer(FeedMailed(), status=202)
 
 
 def _uid(request: web.Request) -> UUID:
@@ -111,5 +114,5 @@ def feed_management_routes(base: str, place: str) -> list[Route]:
         Route("DELETE", f"{base}/feeds/{{id}}", Who.MANAGE, delete_feed, "Feeds", "Take a feed back",
               answers={204: None}),
         Route("POST", f"{place}/feed", Who.TOKEN, post_customer_feed, "Feeds",
-              "A feed of all of the customer's appointments", answers={201: CustomerFeed}),
+              "Mail the customer the address of a feed of all their appointments", answers={202: FeedMailed}),
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from server.domain.zones import zone
 from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
 from server.usecases.places import View, target_of_token, view
+from server.usecases.prove_address import prove_attendee
 from server.web.keys import CORE, SETTINGS
 from server.web.pages.forms import form_of
 from server.web.pages.html import STYLE, page_answer, render_page
@@ -39,6 +40,8 @@ async def get_manage_link(request: web.Request) -> web.Response:
     """
     token = request.match_info["manage_token"]
     seen = await view(request.app[CORE], token)
+    if request.method == "GET" and (proof := request.query.get("proof")):
+        await prove_attendee(request.app[CORE], token, proof)
     where = f"/manage/at/{seen.place.appointment.uid}"
     base_url = request.app[SETTINGS].http.base_url
     answer = web.Response(status=303, headers={"Location": f"{base_url}{where}", "Cache-Control": "no-store"})

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from urllib.parse import quote
 
 import segno
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from server.store.feeds import FeedRow
 from server.web.shapes.base import Name, Shape, Slug
@@ -98,11 +98,10 @@ class NewFeed(FeedItem):
     """The `webcal` address as a QR code, SVG."""
 
 
-class CustomerFeed(Shape):
-    """The feed of a customer's own appointments; its addresses are shown this once."""
+class FeedMailed(Shape):
+    """The address of a customer's feed goes to the customer, by mail."""
 
-    urls: FeedAddresses
-    qr_svg: str = Field(description="The `webcal` address as a QR code, SVG.")
+    detail: str = "We have sent the address of the calendar feed to the email address of this appointment."
 
 
 FeedPage = page_shape(FeedItem)
