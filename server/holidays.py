@@ -4,16 +4,24 @@ Owns public holidays of a region, as dates.
 Leaves which location keeps them to its settings.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
 import holidays
 
 
-def is_known_region(country: str, subdivision: str | None) -> bool:
-    """Whether the `holidays` package knows this country, and this subdivision of it."""
-    subdivisions = holidays.list_supported_countries(include_aliases=True).get(country)
-    return subdivisions is not None and (subdivision is None or subdivision in subdivisions)
+def subdivisions_of(country: str) -> Mapping[str, str] | None:
+    """
+    The parts of *country* (ISO 3166-1) that have holidays of their own, by code, with a name or ""; None if the
+    `holidays` package does not know the country.
+    """
+    codes = holidays.list_supported_countries(include_aliases=True).get(country)
+    if codes is None:
+        return None
+    aliases = type(holidays.country_holidays(country)).subdivisions_aliases
+    names = {code: alias for alias, code in aliases.items()}
+    return {code: names.get(code, "") for code in codes}
 
 
 @lru_cache(maxsize=2048)

@@ -8,6 +8,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── NotFound
     ├── Gone                  it was here, and its address was taken back
     ├── NotOffered            the start is not one that availability offers
+    ├── UnknownReference      a filter names a provider, service or place that the business does not have
     ├── DetailsMissing        the service wants to know more, or something else, of the customer
     ├── PaymentRequired       the service is paid before it is booked
     ├── SlotTaken             it was, until somebody else took it
@@ -26,7 +27,7 @@ Leaves the wording for HTTP to `web/problems`.
     └── Unavailable           a dependency did not answer in time
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -65,6 +66,14 @@ class NotOffered(BookingError):
 
     reasons: Sequence[tuple[str, str]] = ()
     """`(rule, sentence)` of each rule that refuses it."""
+
+
+@dataclass(eq=False)
+class UnknownReference(BookingError):
+    """The request names something that this business does not have."""
+
+    lacking: Mapping[str, str]
+    """What was named, by the field that names it."""
 
 
 @dataclass(eq=False)

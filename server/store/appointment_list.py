@@ -24,6 +24,11 @@ class AppointmentFilter:
     first: datetime | None = None
     last: datetime | None = None
 
+    def references(self) -> dict[str, str]:
+        """What is named by its slug."""
+        named = {"provider": self.provider, "service": self.service, "location": self.location}
+        return {name: slug for name, slug in named.items() if slug is not None}
+
 
 _PAGE = """
 SELECT a.business_id, a.id, a.uid, a.status, a.starts_at AS start, a.ends_at AS "end", a.timezone, a.sequence,

@@ -24,6 +24,8 @@ PROVIDER = Reference(schema.providers)
 LOCATION = Reference(schema.locations)
 SERVICE = Reference(schema.services)
 RESOURCE = Reference(schema.resources, _NOT_A_PROVIDER)
+BOOKED = {"provider": PROVIDER, "location": LOCATION, "service": SERVICE}
+"""What an appointment refers to."""
 
 # Typed, because SQLAlchemy takes lower() and upper() for functions of text.
 _BUSY_FROM = func.lower(schema.busy_blocks.c.during, type_=DateTime(timezone=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, insert, select, update
 
-from server.domain.errors import Conflict, NotFound
+from server.domain.errors import Conflict, NotFound, UnknownReference
 from server.store.conflicts import as_conflicts, still_needed
 from server.store.engine import Row, Session
 
@@ -136,6 +136,26 @@ async def page_of(
         query = query.where(ident < after if collection.newest_first else ident > after)
     query = query.order_by(ident.desc() if collection.newest_first else ident).limit(limit)
     return [_record(row) for row in await session.fetch(query)]
+
+
+async def check_references(
+    session: Session, references: Mapping[str, Reference], business_id: int, wanted: Values
+) -> None:
+    """
+    Whether the business has everything that *wanted* names by slug.
+
+    Raises:
+        UnknownReference: It lacks some.
+    """
+    named = {name: references[name] for name in wanted if name in references}
+    if not named:
+        return
+    query = select(*(reference.id_of(business_id, wanted[name]).label(name) for name, reference in named.items()))
+    row = await session.first(query)
+    assert row is not None
+    lacking = {name: str(wanted[name]) for name in named if row[name] is None}
+    if lacking:
+        raise UnknownReference(lacking)
 
 
 async def find_record(

@@ -14,6 +14,7 @@ from server.store.collection import (
     Collection,
     Record,
     Values,
+    check_references,
     delete_record,
     find_record,
     insert_record,
@@ -41,9 +42,16 @@ class Editor:
 async def list_page(
     core: Core, business_id: int, collection: Collection, filters: Values, *, after: int | None, limit: int
 ) -> tuple[list[Record], int | None]:
-    """Up to *limit* records, and the id after which the next page begins; None on the last one."""
+    """
+    Up to *limit* records, and the id after which the next page begins; None on the last one.
+
+    Raises:
+        UnknownReference: A filter names what the business does not have; an empty list would hide the slip.
+    """
     async with core.database.reading() as session:
         records = await page_of(session, collection, business_id, filters, after=after, limit=limit + 1)
+        if not records:
+            await check_references(session, collection.references, business_id, filters)
     more = len(records) > limit
     return records[:limit], records[limit - 1].id if more else None
 

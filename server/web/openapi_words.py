@@ -98,9 +98,11 @@ PROBLEM: dict[str, Any] = {
             "description": "Of `invalid-request`: where, and what.",
             "items": {
                 "type": "object",
-                "required": ["pointer", "detail"],
+                "required": ["detail"],
                 "properties": {
-                    "pointer": {"type": "string", "description": "JSON Pointer into the body, or a parameter."},
+                    "pointer": {"type": "string", "description": "JSON Pointer (RFC 6901) into the body."},
+                    "parameter": {"type": "string", "description": "The query parameter, where it is about one."},
+                    "header": {"type": "string", "description": "The header, where it is about one."},
                     "detail": {"type": "string"},
                 },
             },

@@ -8,7 +8,7 @@ import re
 
 from aiohttp import hdrs, web
 
-from server.web.problems import InvalidRequest
+from server.web.validation import invalid_header
 
 _TAG = re.compile(r'"v([0-9]{1,9})"')
 _MOST = 10
@@ -32,6 +32,5 @@ def expected_versions(request: web.Request) -> frozenset[int] | None:
         return None
     matches = [_TAG.fullmatch(tag) for tag in tags[: _MOST + 1]]
     if len(tags) > _MOST or not all(matches):
-        detail = 'If-Match must be an ETag that an answer had, such as "v3", or *.'
-        raise InvalidRequest(errors=[{"pointer": "", "detail": detail}])
+        raise invalid_header(hdrs.IF_MATCH, 'must be an ETag that an answer had, such as "v3", or *')
     return frozenset(int(match[1]) for match in matches if match)

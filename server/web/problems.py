@@ -6,18 +6,16 @@ Leaves raising them to everybody else.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 from aiohttp import web
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from server.domain import errors
 from server.web.access import Forbidden, Unauthenticated
+from server.web.validation import InvalidRequest
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +28,6 @@ class ProblemKind(NamedTuple):
     title: str
 
 
-@dataclass(eq=False)
-class InvalidRequest(errors.BookingError):
-    """The request is not valid."""
-
-    errors: Sequence[dict[str, str]]
-
-
 KINDS: dict[type[BaseException], ProblemKind] = {
     InvalidRequest: ProblemKind(422, "invalid-request", "The request is not valid"),
     Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
@@ -44,6 +35,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NoPhone: ProblemKind(422, "invalid-request", "The request is not valid"),
+    errors.UnknownReference: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.DetailsMissing: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
     errors.Gone: ProblemKind(410, "gone", "No longer here"),
@@ -93,6 +85,12 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     Forbidden: lambda e: {"scope": e.scope},
     errors.UnknownZone: lambda e: {"errors": [{"pointer": "/timezone", "detail": str(e)}]},
     errors.NoPhone: lambda e: {"errors": [{"pointer": e.pointer, "detail": str(e)}]},
+    errors.UnknownReference: lambda e: {
+        "errors": [
+            {"parameter": name, "detail": f"This business has no {name} with the slug {slug}."}
+            for name, slug in e.lacking.items()
+        ]
+    },
     errors.DetailsMissing: lambda e: {"errors": [{"pointer": p, "detail": why} for p, why in e.details]},
     errors.NotFound: lambda e: {"what": e.what},
     errors.NotOffered: lambda e: {"reasons": [{"rule": rule, "detail": why} for rule, why in e.reasons]},
@@ -156,14 +154,3 @@ def _respond(
         content_type=CONTENT_TYPE,
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
-
-
-def invalid(error: ValidationError) -> InvalidRequest:
-    """What pydantic found, as JSON pointers and sentences."""
-    return InvalidRequest(errors=[_detail(found) for found in error.errors(include_url=False, include_input=False)])
-
-
-def _detail(found: ErrorDetails) -> dict[str, str]:
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"])
-    message = found["msg"].removeprefix("Value error, ")
-    return {"pointer": pointer[:200], "detail": message[:300]}

@@ -22,8 +22,8 @@ from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Wh
 from server.web.client_address import client_address
 from server.web.cors import is_unknown_business, learn_origins, note_unknown_business
 from server.web.keys import BODY, CALLER, CORE, COUNTED, LIMITS, QUERY, RAW_BODY, SETTINGS
-from server.web.problems import InvalidRequest, invalid
 from server.web.shapes.base import Shape, is_slug
+from server.web.validation import Json, invalid_body, invalid_header, invalid_parameter, invalid_query
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 S = TypeVar("S", bound=Shape)
@@ -106,7 +106,9 @@ async def _read(request: web.Request, route: Route) -> None:
     if route.query is not None:
         request[QUERY] = _read_query(request, route.query)
     elif request.query_string:
-        raise InvalidRequest(errors=[{"pointer": "", "detail": "This takes no query parameters."}])
+        raise invalid_parameter(
+            next(iter(request.query), request.query_string)[:100], "This takes no query parameters."
+        )
     if route.body is not None:
         request[BODY] = await _read_body(request, route)
 
@@ -157,11 +159,12 @@ def _read_query(request: web.Request, shape: type[Shape]) -> Shape:
     query = request.query
     values = {name: query[name] for name in query}
     if len(values) != len(query):
-        raise InvalidRequest(errors=[{"pointer": "", "detail": "A query parameter is given twice."}])
+        twice = next(name for name in values if len(query.getall(name)) > 1)
+        raise invalid_parameter(twice[:100], "is given twice")
     try:
         return shape.model_validate(values)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_query(error, shape) from None
 
 
 async def _read_body(request: web.Request, route: Route) -> Shape:
@@ -180,7 +183,16 @@ async def _read_body(request: web.Request, route: Route) -> Shape:
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_body(error, shape, _parsed(body)) from None
+
+
+def _parsed(body: bytes) -> Json:
+    """The JSON of a body that was refused; null where it is none."""
+    try:
+        parsed: Json = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return parsed
 
 
 def body_of(request: web.Request, shape: type[S]) -> S:
@@ -208,8 +220,8 @@ def keyed(request: web.Request) -> KeyedRequest | None:
     if key is None:
         return None
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
-        detail = "Idempotency-Key must be 1 to 200 printable ASCII characters."
-        raise InvalidRequest(errors=[{"pointer": "", "detail": detail}])
+        detail = "must be 1 to 200 printable ASCII characters"
+        raise invalid_header("Idempotency-Key", detail)
     raw = request.get(RAW_BODY) or b"{}"
     # The same JSON with other white space or order is the same request.
     canonical = orjson.dumps(orjson.loads(raw), option=orjson.OPT_SORT_KEYS)

@@ -19,12 +19,12 @@ from server.usecases.catalogue import Editor, change, create, list_page, read, r
 from server.usecases.once import Once, Replay
 from server.web.access import Who
 from server.web.answers import raw_answer, replayed
-from server.web.keys import CALLER, CORE
+from server.web.keys import CALLER, CORE, RAW_BODY
 from server.web.preconditions import etag_of, expected_versions
-from server.web.problems import invalid
 from server.web.route import Handler, Route, body_of, keyed, query_of
 from server.web.shapes.base import Shape, is_slug
 from server.web.shapes.drafts import Draft, PageQuery, page_shape, patch_of, write_cursor
+from server.web.validation import invalid_body
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -122,7 +122,7 @@ def changer(collection: Collection, item: type[Shape], draft: type[Draft], patch
             try:
                 return draft.model_validate({**{name: shown[name] for name in draft.model_fields}, **given}).values()
             except ValidationError as error:
-                raise invalid(error) from None
+                raise invalid_body(error, draft, orjson.loads(request[RAW_BODY])) from None
 
         record = await change(
             request.app[CORE],

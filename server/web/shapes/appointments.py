@@ -16,9 +16,9 @@ from pydantic import Field, StringConstraints, model_validator
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
 from server.usecases.cancel import Cancelled
-from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Zone
+from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Written, Zone
 
-Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+Token = Annotated[str, Written(r"^[A-Za-z0-9_-]{16,64}$", "must be a token as it was answered")]
 Answers = Annotated[dict[Annotated[str, StringConstraints(max_length=63)], Prose], Field(max_length=30)]
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from server.domain.zones import stretches
 from server.usecases.find_slots import Availability
-from server.web.shapes.base import Instant, Shape, Slug, Zone
+from server.web.shapes.base import Instant, Shape, Slug, Zone, wrong
 
 MOST_DAYS = 62
 _DAY = 86_400
@@ -48,7 +48,7 @@ class AvailabilityQuery(Shape):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not self.first <= self.last < self.first + timedelta(days=MOST_DAYS):
-            raise ValueError(f"`to` must not be before `from`, and at most {MOST_DAYS} days are answered")
+            raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS - 1} days after it")
         return self
 
 

@@ -12,18 +12,22 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import phonenumbers
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     computed_field,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core.core_schema import no_info_after_validator_function, no_info_wrap_validator_function
 
 from server.domain.currencies import digits_of
 from server.domain.errors import UnknownZone
@@ -126,7 +130,62 @@ def _dialable(number: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=63)]
+def _mailable(address: str) -> str:
+    try:
+        validate_email(address, check_deliverability=False, strict=True)
+    except EmailNotValidError as error:
+        raise ValueError("must be an email address such as name@example.com") from error
+    return address.lower()
+
+
+class OrEmpty:
+    """Marks a type that takes the empty text, too, for "none"; a union would complain twice."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Before everything that the type asks."""
+        return no_info_wrap_validator_function(_unless_empty, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Either the one or the other."""
+        return {"anyOf": [handler(schema), {"type": "string", "const": ""}]}
+
+
+def _unless_empty(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    return "" if value == "" else handler(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text must be written like *pattern*; who errs is told in words, OpenAPI has the pattern."""
+
+    pattern: str
+    says: str
+    """What it must be: a sentence without its subject."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """After whatever else the text must be."""
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The pattern beside the rest."""
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _check(self, text: str) -> str:
+        if re.search(self.pattern, text) is None:
+            raise ValueError(self.says)
+        return text
+
+
+def wrong(*path: int | str, detail: str) -> PydanticCustomError:
+    """What a check of a whole shape raises: *detail* about the field at *path* in it."""
+    return PydanticCustomError("field", "{detail}", {"detail": detail, "path": path})
+
+
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=63),
+    Written(r"^[a-z0-9]+(-[a-z0-9]+)*$", "must be lower-case letters, digits and single hyphens, such as anna-berg"),
+]
 """Names a thing in URLs: lower-case letters, digits and single hyphens."""
 
 Line = Annotated[
@@ -156,11 +215,20 @@ Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zo
 Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_reach)]
 """An RFC 3339 time with an offset, whole seconds."""
 
-Email = Annotated[EmailStr, StringConstraints(max_length=254, to_lower=True)]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(_mailable),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
+]
 """A mail address; compared without regard to case."""
 
 Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_dialable)]
 """A phone number in E.164."""
 
-Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+Locale = Annotated[
+    str,
+    StringConstraints(max_length=35),
+    Written(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "must be a BCP 47 language tag such as pt-PT"),
+]
 """A BCP 47 language tag."""

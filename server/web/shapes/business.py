@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from server.domain.currencies import is_currency
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day
-from server.web.shapes.base import Email, Line, Locale, Name, Phone, Prose, Shape, Slug, Zone
+from server.web.shapes.base import Email, Line, Locale, Name, OrEmpty, Phone, Prose, Shape, Slug, Written, Zone, wrong
 from server.web.shapes.drafts import Draft, Enabled, Stamped
 from server.web.shapes.services import Question
 
@@ -56,8 +56,19 @@ Origin = Annotated[str, StringConstraints(max_length=255), AfterValidator(_exact
 
 Origins = Annotated[list[Origin], Field(max_length=50)]
 
-WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f<>\x22\\]{1,480}$", max_length=500)]
-Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$")]
+WebAddress = Annotated[
+    str,
+    StringConstraints(max_length=500),
+    Written(r"^https?://[^\s\x00-\x1f<>\x22\\]{1,480}$", "must be a web address such as https://example.com"),
+]
+Picture = Annotated[
+    str,
+    StringConstraints(max_length=500),
+    Written(
+        r"^https://[^\s\x00-\x1f<>\x22\\]{1,480}$", "must be the https:// address of a picture: pages load no other"
+    ),
+]
+Colour = Annotated[str, Written("^#[0-9a-fA-F]{6}$", "must be a colour such as #8b1e3f")]
 
 
 Guard = Literal["open", "mail", "proof"]
@@ -69,7 +80,7 @@ class Theme(Shape):
     accent: Colour | None = None
     scheme: Literal["auto", "light", "dark"] | None = None
     radius_px: Annotated[int, Field(strict=True, ge=0, le=32)] | None = None
-    logo: WebAddress | None = None
+    logo: Picture | None = None
 
 
 class BusinessDraft(Draft):
@@ -78,10 +89,10 @@ class BusinessDraft(Draft):
     name: Name
     description: Prose = ""
     category: Annotated[Line, StringConstraints(max_length=63)] = ""
-    email: Email | Literal[""] = ""
+    email: Annotated[Email, OrEmpty()] = ""
     """Where customers' mails come from and replies go to."""
-    phone: Phone | Literal[""] = ""
-    website: WebAddress | Literal[""] = ""
+    phone: Annotated[Phone, OrEmpty()] = ""
+    website: Annotated[WebAddress, OrEmpty()] = ""
     currency: Currency = "EUR"
     locale: Locale = "en"
     """The language of mails to providers who have none of their own."""
@@ -126,11 +137,13 @@ class ProfileQuery(Shape):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.include is not None and (self.first is None or self.last is None):
-            raise ValueError("include=availability needs from and to")
+            raise wrong("from" if self.first is None else "to", detail="is needed with include=availability")
         try:
             self.availability(["any"])
         except ValidationError as error:
-            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+            found = error.errors()[0]
+            path = found.get("ctx", {}).get("path", ()) or found["loc"]
+            raise wrong(*path, detail=found["msg"].removeprefix("Value error, ")) from None
         return self
 
     def availability(self, services: Sequence[str]) -> AvailabilityQuery | None:

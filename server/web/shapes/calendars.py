@@ -14,7 +14,7 @@ from server.store.calendar_conflicts import CalendarConflict
 from server.store.connections import Calendar
 from server.store.sync_turns import LogEntry
 from server.usecases.connections import Shown
-from server.web.shapes.base import AnyQuery, Email, Line, Shape, Slug
+from server.web.shapes.base import AnyQuery, Email, Line, Shape, Slug, Written, wrong
 from server.web.shapes.drafts import Enabled, page_shape
 
 Service = Literal["google", "outlook", "icloud", "fastmail", "nextcloud", "caldav", "ics"]
@@ -22,9 +22,17 @@ State = Literal["active", "degraded", "paused", "needs_reauth"]
 OnMove = Literal["reschedule", "put_back"]
 OnDelete = Literal["cancel", "put_back"]
 
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
-User = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^\x00-\x20:\x7f]*$")]
-Address = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[\x21-\x7e]*$")]
+Secret = Annotated[
+    str, StringConstraints(min_length=1, max_length=1_000), Written(r"^[^\x00-\x1f\x7f]*$", "must be one line")
+]
+User = Annotated[
+    str, StringConstraints(max_length=320), Written(r"^[^\x00-\x20:\x7f]*$", "must have neither spaces nor colons")
+]
+Address = Annotated[
+    str,
+    StringConstraints(max_length=2_000),
+    Written(r"^[\x21-\x7e]*$", "must be a URL, written in ASCII and without spaces"),
+]
 Addresses = Annotated[list[Email], Field(max_length=10)]
 
 
@@ -65,9 +73,11 @@ class ConnectionDraft(ConnectionOptions):
         preset = PRESETS[self.service]
         if preset.kind == "ics":
             if not self.url.lower().startswith(("https://", "http://", "webcal://")):
-                raise ValueError("url must be the https or webcal address of the .ics file")
+                raise wrong("url", detail="must be the https or webcal address of the .ics file")
         elif not preset.signs_in and not (self.user and self.password):
-            raise ValueError("user and password are needed")
+            raise wrong(
+                "password" if self.user else "user", detail="is needed for this service, and a password with it"
+            )
         return self
 
 

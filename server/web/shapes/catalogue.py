@@ -4,13 +4,14 @@ Owns the shapes of places, rooms, and what is linked with what.
 Leaves services and people to `services` and `people`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from server.holidays import is_known_region
-from server.web.shapes.base import Line, Name, Shape, Slug, Zone
+from server.holidays import subdivisions_of
+from server.web.shapes.base import Line, Name, Shape, Slug, Written, Zone, wrong
 from server.web.shapes.drafts import Draft, Enabled, Minor, Numbered, PageQuery, Stamped
 
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90)]
@@ -36,22 +37,40 @@ class LocationDraft(Draft):
     address: Line = ""
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    holiday_country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] | None = None
+    holiday_country: Annotated[str, Written("^[A-Z]{2}$", "must be a country (ISO 3166-1) such as PT")] | None = None
     """ISO 3166-1: closed on its public holidays."""
-    holiday_subdivision: Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]{1,10}$")] | None = None
+    holiday_subdivision: (
+        Annotated[str, Written("^[A-Za-z0-9-]{1,10}$", "must be the code of a part of the country, such as BY")] | None
+    ) = None
     """The part of the country whose holidays are kept, too, such as BY."""
     active: Enabled = True
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude are given together or not at all")
+            lacking = "latitude" if self.latitude is None else "longitude"
+            raise wrong(lacking, detail="is needed: latitude and longitude are given together or not at all")
         country, subdivision = self.holiday_country, self.holiday_subdivision
         if country is None and subdivision is not None:
-            raise ValueError("holiday_subdivision needs holiday_country")
-        if country is not None and not is_known_region(country, subdivision):
-            raise ValueError("no public holidays are known for this holiday_country and holiday_subdivision")
+            raise wrong("holiday_country", detail="is needed with holiday_subdivision")
+        if country is not None:
+            _check_region(country, subdivision)
         return self
+
+
+def _check_region(country: str, subdivision: str | None) -> None:
+    known = subdivisions_of(country)
+    if known is None:
+        raise wrong("holiday_country", detail="must be a country whose public holidays are known here")
+    if subdivision is not None and subdivision not in known:
+        raise wrong("holiday_subdivision", detail=_one_of(known))
+
+
+def _one_of(known: Mapping[str, str]) -> str:
+    if not known:
+        return "must be left out: this country has the same holidays everywhere"
+    named = (f"{code} ({name})" if name else code for code, name in known.items())
+    return f"must be one of {', '.join(named)}"
 
 
 class LocationItem(Stamped, LocationDraft):

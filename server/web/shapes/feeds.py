@@ -13,7 +13,7 @@ import segno
 from pydantic import model_validator
 
 from server.store.feeds import FeedRow
-from server.web.shapes.base import Name, Shape, Slug
+from server.web.shapes.base import Name, Shape, Slug, wrong
 from server.web.shapes.drafts import page_shape
 
 Privacy = Literal["full", "initials", "busy"]
@@ -38,7 +38,10 @@ class FeedDraft(Shape):
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
         if sum(part is not None for part in (self.provider, self.service, self.location)) > 1:
-            raise ValueError("name a provider, a service or a location, or none of them")
+            raise wrong(
+                next(name for name in ("location", "service") if getattr(self, name) is not None),
+                detail="must be left out: a feed is about one provider, service or location, or about all",
+            )
         return self
 
     def scope(self) -> tuple[str, str | None]:

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from server.web.shapes.availability import Day
-from server.web.shapes.base import Instant, Line, Shape, Slug
+from server.web.shapes.base import Instant, Line, Shape, Slug, Written, wrong
 from server.web.shapes.drafts import Draft, Numbered, PageQuery
 
 _DAY = 1440
 
-Start = Annotated[str, StringConstraints(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Start = Annotated[str, Written("^([01][0-9]|2[0-3]):[0-5][0-9]$", "must be a time with two digits each, such as 09:00")]
 """Local wall time, 00:00 to 23:59."""
 
 
@@ -26,7 +26,11 @@ def _within_two_days(text: str) -> str:
     return text
 
 
-End = Annotated[str, StringConstraints(pattern="^([0-3][0-9]|4[0-8]):[0-5][0-9]$"), AfterValidator(_within_two_days)]
+End = Annotated[
+    str,
+    Written("^([0-3][0-9]|4[0-8]):[0-5][0-9]$", "must be a time with two digits each, such as 17:30"),
+    AfterValidator(_within_two_days),
+]
 """
 Local wall time, 00:00 to 24:00. One that is not after the start is of the next day: 22:00 to 02:00 crosses midnight.
 Hours beyond 24 count on into the next day: 26:00 is its 02:00.
@@ -73,7 +77,7 @@ class Weekly(Draft):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
-            raise ValueError("valid_until must not be before valid_from")
+            raise wrong("valid_until", detail="must not be before valid_from")
         return self
 
     def values(self) -> dict[str, Any]:
@@ -147,7 +151,7 @@ class ExceptionDraft(Draft):
     def _apart(self) -> Self:
         spans = sorted(span_of(window.start, window.end) for window in self.windows)
         if any(before[1] > after[0] for before, after in pairwise(spans)):
-            raise ValueError("windows must not overlap")
+            raise wrong("windows", detail="must not overlap")
         return self
 
     def values(self) -> dict[str, Any]:
@@ -198,7 +202,7 @@ class TimeOffDraft(Draft):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.end <= self.start:
-            raise ValueError("end must be after start")
+            raise wrong("end", detail="must be after start")
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from server.domain.lifecycle import Status
-from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Prose, Shape, Slug
+from server.web.shapes.base import Email, Instant, Line, Locale, Name, OrEmpty, Phone, Prose, Shape, Slug
 from server.web.shapes.drafts import Draft, Enabled, PageQuery, Stamped
 
 Scope = Literal["read", "book", "manage"]
@@ -23,11 +23,11 @@ class ProviderDraft(Draft):
     name: Name
     title: Line = ""
     bio: Prose = ""
-    email: Email | Literal[""] = ""
+    email: Annotated[Email, OrEmpty()] = ""
     """For notifications; never shown to the public."""
-    phone: Phone | Literal[""] = ""
+    phone: Annotated[Phone, OrEmpty()] = ""
     """For reminders by text message; never shown to the public."""
-    locale: Locale | Literal[""] = ""
+    locale: Annotated[Locale, OrEmpty()] = ""
     """The language of mails to the provider; empty for the business's."""
     daily_cap: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
     """Most appointments a day."""

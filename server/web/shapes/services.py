@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from server.domain.channels import PEOPLE, TO_PEOPLE, Recipient
-from server.web.shapes.base import Name, OneOf, Prose, Shape, Slug
+from server.web.shapes.base import Name, OneOf, Prose, Shape, Slug, Written, wrong
 from server.web.shapes.catalogue import Buffer, Duration
 from server.web.shapes.drafts import Draft, Enabled, Minor, Stamped
 
@@ -23,7 +23,11 @@ Options = Annotated[list[Name], Field(max_length=50)]
 class Question(Shape):
     """What a customer is asked; the answer comes under its key."""
 
-    key: Annotated[str, StringConstraints(pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=63)]
+    key: Annotated[
+        str,
+        StringConstraints(max_length=63),
+        Written("^[a-z0-9]+([-_][a-z0-9]+)*$", "must be lower-case letters and digits, such as allergies"),
+    ]
     label: Name
     kind: Literal["text", "long_text", "choice", "yes_no"] = "text"
     required: Enabled = False
@@ -33,7 +37,7 @@ class Question(Shape):
     @model_validator(mode="after")
     def _has_options(self) -> Self:
         if (self.kind == "choice") != bool(self.options):
-            raise ValueError("a choice has options, and nothing else has")
+            raise wrong("options", detail="must name the options of a choice, and is for nothing else")
         return self
 
 
@@ -85,13 +89,13 @@ class ServiceDraft(Draft):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.approval == "manual" and self.capacity > 1:
-            raise ValueError("a service for several customers at once cannot ask for approval")
+            raise wrong("approval", detail="must be automatic for a class (capacity above 1)")
         if self.payment == "online" and self.capacity > 1:
-            raise ValueError("a service for several customers at once cannot be paid online")
+            raise wrong("payment", detail="must be on_site for a class (capacity above 1)")
         if len({question.key for question in self.questions}) < len(self.questions):
-            raise ValueError("two questions have the same key")
+            raise wrong("questions", detail="must each have a key of their own")
         if len({tuple(reminder) for reminder in self.reminders}) < len(self.reminders):
-            raise ValueError("a reminder is given twice")
+            raise wrong("reminders", detail="must not name one reminder twice")
         return self
 
 

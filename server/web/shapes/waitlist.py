@@ -7,17 +7,17 @@ Leaves who is offered what to `usecases/waitlist`.
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from server.domain.appointment import CustomerDetails, SlotChoice
 from server.domain.waitlist import MOST_DAYS, Wish
 from server.store.waitlist import Entry
 from server.usecases.waitlist import Joined, Waiting
 from server.web.shapes.appointments import CustomerShape, Token
-from server.web.shapes.base import Shape, Slug
+from server.web.shapes.base import Shape, Slug, Written, wrong
 from server.web.shapes.drafts import page_shape
 
-Clock = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Clock = Annotated[str, Written(r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "must be a time such as 09:00, up to 24:00")]
 """A time of day at the location, `HH:MM`."""
 
 
@@ -30,7 +30,7 @@ class TimesOfDay(Shape):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.start >= self.end:
-            raise ValueError("from must be before to")
+            raise wrong("to", detail="must be after from")
         return self
 
     def minutes(self) -> tuple[int, int]:
@@ -55,7 +55,7 @@ class WaitlistOrder(Shape):
     @model_validator(mode="after")
     def _sensible_days(self) -> Self:
         if not 0 <= (self.last_day - self.first_day).days < MOST_DAYS:
-            raise ValueError(f"to must not be before from, and at most {MOST_DAYS} days may be named")
+            raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS} days after it")
         return self
 
     def choice(self, business: str) -> SlotChoice:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from server.domain.events import Kind
 from server.domain.telling import INTERNAL
 from server.store.webhook_endpoints import EndpointRow
-from server.web.shapes.base import Line, Shape
+from server.web.shapes.base import Line, Shape, Written
 from server.web.shapes.drafts import page_shape
 
 _TOLD = sorted(kind for kind in Kind if kind not in INTERNAL)
@@ -39,7 +39,12 @@ def _callable_url(url: str) -> str:
     return url
 
 
-Url = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_callable_url)]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=2_000),
+    Written(r"^[\x21-\x7e]+$", "must be a URL, written in ASCII and without spaces"),
+    AfterValidator(_callable_url),
+]
 """Where to call."""
 
 
