@@ -15,6 +15,7 @@ from server.cli.workshop import data_dir_option, in_workshop
 if TYPE_CHECKING:
     from server.settings import Settings
     from server.store.delivery_log import Attempt, Logged, Parked
+    from server.store.set_aside import SetAside
     from server.usecases.core import Core
 
 _MOST = 200
@@ -39,21 +40,27 @@ def dead_letters() -> None:
 @channel_option
 @data_dir_option
 def list_(business: str | None, channel: str | None, data_dir: Path) -> None:
-    """What was given up, the newest first, and facts that nobody could be told."""
+    """What was given up, the newest first; facts that nobody could be told, and rows that made a batch fail."""
     from server.store.delivery_log import list_deliveries, parked_facts
+    from server.store.set_aside import rows_set_aside
 
-    async def work(core: "Core", _: "Settings") -> "tuple[list[Logged], list[Parked]]":
+    async def work(core: "Core", _: "Settings") -> "tuple[list[Logged], list[Parked], list[SetAside]]":
         async with core.database.reading() as session:
             dead = await list_deliveries(session, {"state": "dead", **_chosen(business, channel)}, limit=_MOST)
-            return dead, await parked_facts(session)
+            return dead, await parked_facts(session), await rows_set_aside(session)
 
-    dead, parked = in_workshop(data_dir, work)
+    dead, parked, aside = in_workshop(data_dir, work)
     for letter in dead:
         when = f"{letter.created_at:%Y-%m-%d %H:%M}"
         click.echo(f"{letter.uid}  {when}  {letter.business}  {letter.channel}  {letter.message}  {letter.detail}")
     for fact in parked:
         click.echo(f"fact {fact.id}  {fact.parked_at:%Y-%m-%d %H:%M}  {fact.business}  {fact.kind}  {fact.detail}")
-    if not dead and not parked:
+    for row in aside:
+        click.echo(
+            f"set aside until {row.look_at:%Y-%m-%d %H:%M}  {row.business or '-'}  {row.batch} {row.row_id}"
+            f"  failed {row.failures} times  {row.detail}"
+        )
+    if not dead and not parked and not aside:
         click.echo("No dead letters.")
 
 

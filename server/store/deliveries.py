@@ -12,6 +12,7 @@ from uuid import UUID
 
 from server.domain.channels import CHANNELS, Address, Recipient
 from server.store.engine import Session
+from server.store.set_aside import Key, columns_of, delete_keys, not_set_aside
 
 MOST_LOST = 5
 """A delivery that was lost so often, each time with its worker, is taken for the cause and set aside."""
@@ -274,6 +275,8 @@ WITH due AS (
       LEFT JOIN attendees t ON t.business_id = r.business_id AND t.id = r.attendee_id
      WHERE r.status = 'planned' AND r.due_at <= clock_timestamp()
        AND ($3::bigint IS NULL OR r.business_id = $3 AND r.appointment_id = $4)
+       AND ($5::bigint IS NULL OR r.business_id = $5 AND r.id = $6)
+       AND {not_set_aside("reminders", "r")}
      ORDER BY r.due_at LIMIT $1
        FOR UPDATE OF r SKIP LOCKED
 ), marked AS (
@@ -298,7 +301,12 @@ SELECT count(*), count(*) FILTER (WHERE alive AND (stale OR target = '')) FROM d
 
 
 async def queue_due_reminders(
-    session: Session, limit: int, *, stale_after_min: int, appointment: tuple[int, int] | None = None
+    session: Session,
+    limit: int,
+    *,
+    stale_after_min: int,
+    appointment: tuple[int, int] | None = None,
+    only: Key | None = None,
 ) -> tuple[int, int]:
     """
     Hands the reminders that are due over to the deliveries; `(looked at, skipped because too late)`.
@@ -307,11 +315,24 @@ async def queue_due_reminders(
 
     Args:
         appointment: Only those of this `(business id, appointment id)`.
+        only: This one alone.
     """
-    business_id, appointment_id = appointment or (None, None)
-    row = await session.first(_REMIND, limit, stale_after_min, business_id, appointment_id)
+    one = (only.business_id, only.id) if only is not None else (None, None)
+    row = await session.first(_REMIND, limit, stale_after_min, *(appointment or (None, None)), *one)
     assert row is not None
     return int(row[0]), int(row[1])
+
+
+async def due_reminders(session: Session, after: Key | None, limit: int) -> list[Key]:
+    """The reminders that are due, by their ids: those after *after*, without those that are set aside."""
+    rows = await session.fetch(
+        "SELECT business_id, id FROM reminders r WHERE status = 'planned' AND due_at <= clock_timestamp()"
+        f" AND (business_id, id) > ($1, $2) AND {not_set_aside('reminders', 'r')} ORDER BY business_id, id LIMIT $3",
+        after.business_id if after is not None else 0,
+        after.id if after is not None else 0,
+        limit,
+    )
+    return [Key(*row) for row in rows]
 
 
 _UPCOMING = """
@@ -327,17 +348,22 @@ async def upcoming_reminders(session: Session, horizon_s: float, *, limit: int) 
     return [(row[0], row[1], row[2]) for row in await session.fetch(_UPCOMING, horizon_s, limit)]
 
 
-_FORGET = """
-DELETE FROM deliveries WHERE (business_id, id) IN (
-    SELECT business_id, id FROM deliveries
-     WHERE finished_at < clock_timestamp() - make_interval(days => $1) AND state <> 'dead'
-     ORDER BY finished_at LIMIT $2)
+_OLD = f"""
+SELECT business_id, id FROM deliveries d
+ WHERE finished_at < clock_timestamp() - make_interval(days => $1) AND state <> 'dead'
+   AND {not_set_aside("deliveries", "d")}
+ ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 
 
-async def forget_deliveries(session: Session, days: int, *, limit: int) -> int:
-    """Deletes the oldest deliveries that ended more than *days* ago, but for dead ones; returns how many."""
-    return await session.execute(_FORGET, days, limit)
+async def old_deliveries(session: Session, limit: int, *, days: int) -> list[Key]:
+    """The oldest deliveries that ended more than *days* ago, but for dead ones, locked."""
+    return [Key(*row) for row in await session.fetch(_OLD, days, limit)]
+
+
+async def forget_deliveries(session: Session, old: Sequence[Key]) -> None:
+    """Deletes them, with their attempts."""
+    await session.execute(delete_keys("deliveries"), *columns_of(old))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +373,8 @@ class Backlog:
     facts: int
     due: int
     dead: int
+    set_aside: int
+    """Rows that made a batch fail, and wait for their next look."""
     oldest_s: float
 
 
@@ -356,6 +384,8 @@ MOST_COUNTED = 10_000
 _BACKLOG = f"""
 SELECT (SELECT count(*) FROM (SELECT FROM outbox WHERE done_at IS NULL LIMIT {MOST_COUNTED}) open) AS facts,
        (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'dead' LIMIT {MOST_COUNTED}) dead) AS dead,
+       (SELECT count(*) FROM (SELECT FROM set_aside WHERE look_at > clock_timestamp() LIMIT {MOST_COUNTED}) aside)
+           AS set_aside,
        count(*) AS due, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float AS oldest_s
   FROM (SELECT due_at FROM deliveries
          WHERE state IN ('queued', 'retrying') AND due_at <= clock_timestamp() LIMIT {MOST_COUNTED}) waiting

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from server.store.engine import Session
+from server.store.set_aside import not_set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,8 @@ async def let_go_of_class(session: Session, business_id: int, appointment_id: in
 
 _EXPIRED = (
     _HOLDS
-    + """
- WHERE h.expires_at <= clock_timestamp()
+    + f"""
+ WHERE h.expires_at <= clock_timestamp() AND {not_set_aside("holds", "h")}
  ORDER BY h.expires_at LIMIT $1
    FOR UPDATE OF h SKIP LOCKED
 """

@@ -4,11 +4,13 @@ Owns the memory of requests that were answered: by business, caller and key.
 Leaves when to look it up to `usecases/once`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from server.store.engine import Session
 from server.store.locks import key_of
+from server.store.set_aside import Key, columns_of, delete_keys, not_set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +79,18 @@ async def remember(session: Session, business_id: int, memo: Memo | None) -> int
     )
 
 
-async def forget_before(session: Session, hours: int, *, limit: int) -> int:
-    """Deletes the oldest answers that are past *hours*, *limit* at most; returns how many."""
-    return await session.execute(
-        """
-        DELETE FROM idempotency_records WHERE (business_id, id) IN (
-            SELECT business_id, id FROM idempotency_records
-             WHERE created_at < clock_timestamp() - make_interval(hours => $1) ORDER BY created_at LIMIT $2)
-        """,
-        hours,
-        limit,
-    )
+_OLD = f"""
+SELECT business_id, id FROM idempotency_records r
+ WHERE created_at < clock_timestamp() - make_interval(hours => $1) AND {not_set_aside("answers", "r")}
+ ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+
+
+async def old_answers(session: Session, limit: int, *, hours: int) -> list[Key]:
+    """The oldest answers that are past *hours*, locked."""
+    return [Key(*row) for row in await session.fetch(_OLD, hours, limit)]
+
+
+async def forget_answers(session: Session, answers: Sequence[Key]) -> None:
+    """Deletes them."""
+    await session.execute(delete_keys("idempotency_records"), *columns_of(answers))

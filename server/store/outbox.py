@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from server.store.engine import Session
+from server.store.set_aside import Key, columns_of, delete_keys, not_set_aside
 
 MOST_ATTEMPTS = 5
 """A fact that cannot be told after so many attempts is parked, so that it holds up nothing else."""
@@ -31,7 +32,7 @@ class OpenFact:
 _TAKE = """
 SELECT business_id, id, kind, appointment_id, payload, created_at
   FROM outbox o
- WHERE done_at IS NULL AND parked_at IS NULL
+ WHERE done_at IS NULL AND parked_at IS NULL AND (retry_at IS NULL OR retry_at <= clock_timestamp())
    AND (appointment_id IS NULL OR NOT EXISTS (
         SELECT FROM outbox earlier
          WHERE earlier.business_id = o.business_id AND earlier.appointment_id = o.appointment_id
@@ -56,16 +57,23 @@ async def close_facts(session: Session, facts: Sequence[OpenFact]) -> None:
     )
 
 
-async def count_failure(session: Session, fact: OpenFact, detail: str) -> None:
-    """*fact* could not be told this time; after `MOST_ATTEMPTS` it is parked."""
-    await session.execute(
-        "UPDATE outbox SET attempt = attempt + 1, detail = $3,"
-        " parked_at = CASE WHEN attempt + 1 >= $4 THEN clock_timestamp() END WHERE business_id = $1 AND id = $2",
-        fact.business_id,
-        fact.id,
-        detail[:500],
-        MOST_ATTEMPTS,
-    )
+_FAILED = """
+UPDATE outbox
+   SET attempt = attempt + $4::int, detail = $3,
+       retry_at = clock_timestamp() + make_interval(secs => least(300, power(5, attempt))),
+       parked_at = CASE WHEN attempt + $4::int >= $5 THEN clock_timestamp() END
+ WHERE business_id = $1 AND id = $2
+"""
+
+
+async def count_failure(session: Session, fact: OpenFact, detail: str, *, is_its_own: bool) -> None:
+    """
+    *fact* could not be told this time: it waits 1, 5, 25, 125 s, and after `MOST_ATTEMPTS` it is parked.
+
+    Args:
+        is_its_own: False where the database was too busy: nothing is parked for that.
+    """
+    await session.execute(_FAILED, fact.business_id, fact.id, detail[:500], int(is_its_own), MOST_ATTEMPTS)
 
 
 async def add_fact(
@@ -94,13 +102,18 @@ async def tell_of_freed_time(session: Session, businesses: Sequence[int]) -> Non
         await session.execute(_FREED, sorted(set(businesses)))
 
 
-_FORGET = """
-DELETE FROM outbox WHERE (business_id, id) IN (
-    SELECT business_id, id FROM outbox
-     WHERE done_at < clock_timestamp() - make_interval(days => $1) ORDER BY done_at LIMIT $2)
+_OLD = f"""
+SELECT business_id, id FROM outbox o
+ WHERE done_at < clock_timestamp() - make_interval(days => $1) AND {not_set_aside("facts", "o")}
+ ORDER BY done_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 
 
-async def forget_facts(session: Session, days: int, *, limit: int) -> int:
-    """Deletes the oldest facts that were told more than *days* ago; returns how many."""
-    return await session.execute(_FORGET, days, limit)
+async def old_facts(session: Session, limit: int, *, days: int) -> list[Key]:
+    """The oldest facts that were told more than *days* ago, locked."""
+    return [Key(*row) for row in await session.fetch(_OLD, days, limit)]
+
+
+async def forget_facts(session: Session, facts: Sequence[Key]) -> None:
+    """Deletes them."""
+    await session.execute(delete_keys("outbox"), *columns_of(facts))

@@ -6,11 +6,12 @@ Leaves what they are worth to `usecases/payments`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from server.store.engine import Row, Session
+from server.store.set_aside import not_set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +104,19 @@ async def list_payments(session: Session, business_id: int, *, after: int | None
     return [_payment(row) for row in rows]
 
 
-async def stale_payments(session: Session, *, limit: int) -> list[Payment]:
-    """Payments that are still open after their time."""
-    rows = await session.fetch(
-        _SELECT + " WHERE p.status = 'open' AND p.expires_at < clock_timestamp() ORDER BY p.expires_at LIMIT $1", limit
-    )
-    return [_payment(row) for row in rows]
+_STALE = f"""
+{_SELECT}
+ WHERE p.status = 'open' AND p.expires_at < clock_timestamp() AND {not_set_aside("payments", "p")}
+   AND (p.expires_at, p.business_id, p.id) > ($1, $2, $3)
+ ORDER BY p.expires_at, p.business_id, p.id LIMIT $4
+"""
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+async def stale_payments(session: Session, after: Payment | None, limit: int) -> list[Payment]:
+    """Payments that are still open after their time: those after *after*, without those that are set aside."""
+    cursor = (after.expires_at, after.business_id, after.id) if after is not None else (_BEGINNING, 0, 0)
+    return [_payment(row) for row in await session.fetch(_STALE, *cursor, limit)]
 
 
 async def step_payment(

@@ -4,7 +4,7 @@ Owns the waitlist's rows: joining, who waits, what was offered, and what came of
 Leaves whom to offer what to `usecases/waitlist`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from server.domain.waitlist import MOST_LAPSED, Wish
 from server.store.engine import Row, Session
+from server.store.set_aside import Key, columns_of, not_set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,16 +178,26 @@ async def mark_left(session: Session, entry: Entry) -> bool:
     )
 
 
+_LAPSED = f"""
+SELECT business_id, id FROM waitlist_entries w
+ WHERE status = 'offered' AND offer_expires_at <= clock_timestamp() AND {not_set_aside("lapses", "w")}
+ ORDER BY offer_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+
+
+async def lapsed_offers(session: Session, limit: int) -> list[Key]:
+    """Entries whose offer nobody took in time, locked."""
+    return [Key(*row) for row in await session.fetch(_LAPSED, limit)]
+
+
 _LAPSE = f"""
-WITH lapsed AS (
-    SELECT business_id, id FROM waitlist_entries
-     WHERE status = 'offered' AND offer_expires_at <= clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
-), back AS (
+WITH back AS (
     UPDATE waitlist_entries w
        SET status = CASE WHEN w.offers >= {MOST_LAPSED} OR w.last_day < current_date THEN 'expired' ELSE 'waiting' END,
            hold_id = NULL, offered_start = NULL, offer_expires_at = NULL, version = version + 1,
            updated_at = clock_timestamp()
-      FROM lapsed WHERE w.business_id = lapsed.business_id AND w.id = lapsed.id
+      FROM unnest($1::bigint[], $2::bigint[]) lapsed (business_id, id)
+     WHERE w.business_id = lapsed.business_id AND w.id = lapsed.id
     RETURNING w.business_id
 )
 INSERT INTO outbox (business_id, kind, payload)
@@ -194,16 +205,30 @@ SELECT DISTINCT business_id, 'waitlist.lapsed', '{{"v": 1}}'::jsonb FROM back
 """
 
 
-async def lapse(session: Session, *, limit: int) -> int:
-    """Offers whose time is over: their customers wait again, or have had enough; in how many businesses."""
-    return await session.execute(_LAPSE, limit)
+async def lapse(session: Session, entries: Sequence[Key]) -> None:
+    """Their customers wait again, or have had enough."""
+    await session.execute(_LAPSE, *columns_of(entries))
 
 
-async def expire(session: Session) -> int:
-    """Those whose last day has passed wait no more; how many."""
-    return await session.execute(
-        "UPDATE waitlist_entries SET status = 'expired', updated_at = clock_timestamp()"
-        " WHERE status = 'waiting' AND last_day < current_date - 1"
+_OVER = f"""
+SELECT business_id, id FROM waitlist_entries w
+ WHERE status = 'waiting' AND last_day < current_date - 1 AND {not_set_aside("waiting", "w")}
+ ORDER BY business_id, id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+
+
+async def waited_in_vain(session: Session, limit: int) -> list[Key]:
+    """Entries whose last day has passed, locked."""
+    return [Key(*row) for row in await session.fetch(_OVER, limit)]
+
+
+async def expire(session: Session, entries: Sequence[Key]) -> None:
+    """They wait no more."""
+    await session.execute(
+        "UPDATE waitlist_entries w SET status = 'expired', updated_at = clock_timestamp()"
+        " FROM unnest($1::bigint[], $2::bigint[]) over (business_id, id)"
+        " WHERE w.business_id = over.business_id AND w.id = over.id",
+        *columns_of(entries),
     )
 
 

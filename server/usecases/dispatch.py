@@ -8,6 +8,7 @@ at any moment: another one finds the fact either open or told.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
+from server.domain.errors import Unavailable
 from server.domain.events import Kind
 from server.domain.telling import ENDS, FREES_TIME, INTERNAL, TELLINGS
 from server.store.deliveries import NewDelivery, insert_deliveries
@@ -33,33 +34,40 @@ async def dispatch(core: Core) -> int:
     Raises:
         Unavailable: Postgres is away; nothing has changed.
     """
+    taken: list[OpenFact] = []
     try:
-        return await core.database.transact(lambda session: _dispatch_some(session, _BATCH), by_index=True)
-    except (ValueError, LookupError, TypeError, AssertionError):
-        log.exception("a fact cannot be told; trying one at a time")
+        return await core.database.transact(lambda session: _dispatch_some(session, _BATCH, taken), by_index=True)
+    except Exception as error:
+        if not taken:
+            raise
+        log.warning("%d facts could not be told together (%s); one at a time", len(taken), type(error).__name__)
     told = 0
-    for _ in range(_BATCH):
-        if not await core.database.transact(_dispatch_one, by_index=True):
-            break
+    while told < _BATCH and await _dispatch_one(core):
         told += 1
     return told
 
 
-async def _dispatch_one(session: Session) -> bool:
-    """The oldest open fact alone; False if there is none."""
-    facts = await take_facts(session, 1)
-    if not facts:
-        return False
+async def _dispatch_one(core: Core) -> bool:
+    """The oldest open fact alone; False if there is none. One that cannot be told waits, and lets the others pass."""
+    taken: list[OpenFact] = []
     try:
-        await _tell(session, facts)
-    except (ValueError, LookupError, TypeError, AssertionError) as error:
-        log.exception("fact %d cannot be told", facts[0].id)
-        await count_failure(session, facts[0], f"{type(error).__name__}: {error}")
+        return bool(await core.database.transact(lambda session: _dispatch_some(session, 1, taken), by_index=True))
+    except Exception as error:
+        if not taken:
+            raise
+        fact, detail = taken[0], f"{type(error).__name__}: {error}"
+        too_busy = isinstance(error, Unavailable)
+        # If the database is away, it does not take this either, and everything stays as it was.
+        await core.database.transact(lambda session: count_failure(session, fact, detail, is_its_own=not too_busy))
+        log.warning("fact %d cannot be told: %s", fact.id, detail, exc_info=None if too_busy else error)
     return True
 
 
-async def _dispatch_some(session: Session, limit: int) -> int:
+async def _dispatch_some(session: Session, limit: int, taken: list[OpenFact]) -> int:
+    """How many facts were told; *taken* says which, also where telling them fails."""
+    taken.clear()
     facts = await take_facts(session, limit)
+    taken += facts
     if facts:
         await _tell(session, facts)
     return len(facts)

@@ -42,6 +42,7 @@ from server.store.payments import (
     step_payment,
 )
 from server.tokens import token_hash
+from server.usecases.batches import through
 from server.usecases.book import book, new_uid
 from server.usecases.claiming import offers_for
 from server.usecases.core import Core
@@ -51,8 +52,6 @@ log = logging.getLogger(__name__)
 
 _OPEN = ("open", "expired", "failed")
 """From which a payment may still be booked: the money can come late."""
-
-_STALE_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,15 +284,22 @@ async def refund(core: Core, methods: Mapping[str, PaymentMethod], business_id: 
     await core.database.transact(work)
 
 
-async def settle_stale(core: Core, methods: Mapping[str, PaymentMethod]) -> int:
-    """Asks once more about payments that nobody spoke of in time; those that were not paid are over. How many."""
-    async with core.database.reading() as session:
-        stale = await stale_payments(session, limit=_STALE_AT_ONCE)
-    for payment in stale:
+async def settle_stale(core: Core, methods: Mapping[str, PaymentMethod]) -> None:
+    """
+    Asks once more about payments that nobody spoke of in time; those that were not paid are over.
+
+    Each is asked about by itself: one that its provider does not know, or that cannot be read, is set aside.
+
+    Raises:
+        Unavailable: The database is away.
+    """
+
+    async def step(payment: Payment) -> None:
         if payment.method in methods:
             await settle(core, methods, payment)
         await _step(core, payment, "expired", before=("open",))
-    return len(stale)
+
+    await through(core, "payments", stale_payments, step)
 
 
 async def _step(core: Core, payment: Payment, status: str, *, before: tuple[str, ...], **columns: object) -> None:

@@ -4,19 +4,25 @@ Owns tidying up what time has made void: expired holds, and answers, facts and d
 Leaves when to do it to the worker. Nothing waits for it: an expired hold blocks nobody, swept or not.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from server.store.deliveries import forget_deliveries
+from server.domain.errors import Unavailable
+from server.store.deliveries import forget_deliveries, old_deliveries
 from server.store.engine import Session
 from server.store.holds import Hold, end_hold, let_go_of_class, take_expired
-from server.store.idempotency import forget_before
-from server.store.outbox import forget_facts, tell_of_freed_time
+from server.store.idempotency import forget_answers, old_answers
+from server.store.outbox import forget_facts, old_facts, tell_of_freed_time
+from server.store.set_aside import forget_set_aside
+from server.usecases.batches import AT_ONCE, Batch, drain
 from server.usecases.core import Core
 
-_BATCH = 500
+log = logging.getLogger(__name__)
+
 _FACTS_STAY_DAYS = 7
 _DELIVERIES_STAY_DAYS = 30
 
@@ -30,44 +36,53 @@ class Swept:
 
 
 async def sweep(core: Core) -> Swept:
-    """Ends expired holds and forgets what is old, in batches; two sweepers do not get in each other's way."""
-    holds = 0
-    while ended := await core.database.transact(_end_some):
-        holds += len(ended)
-        await _announce(core, ended)
-        if len(ended) < _BATCH:
-            break
+    """
+    Ends expired holds and forgets what is old; two sweepers do not get in each other's way.
 
-    forgotten = 0
-    for forget in (
-        partial(forget_before, hours=core.booking.idempotency_h),
-        partial(forget_facts, days=_FACTS_STAY_DAYS),
-        partial(forget_deliveries, days=_DELIVERIES_STAY_DAYS),
-    ):
-        forgotten += await _in_batches(core, partial(forget, limit=_BATCH))
-    return Swept(holds, forgotten)
+    Raises:
+        Unavailable: The database is away.
+    """
+    holds = await drain(core, Batch(name="holds", take=take_expired, end=_end_holds, told=partial(_announce, core)))
+    rows = 0
+    for old in _what_gets_old(core):
+        rows += await drain(core, old)
+    await core.database.transact(partial(forget_set_aside, limit=AT_ONCE))
+    return Swept(holds, rows)
 
 
-async def _in_batches(core: Core, forget: Callable[[Session], Awaitable[int]]) -> int:
-    total = 0
-    while gone := await core.database.transact(forget):
-        total += gone
-        if gone < _BATCH:
-            break
-    return total
+async def all_of(*steps: Callable[[], Awaitable[object]]) -> None:
+    """
+    Each of *steps*: one that raises is logged, and keeps none of the others from being taken.
+
+    Raises:
+        Unavailable: The database is away.
+    """
+    for step in steps:
+        try:
+            await step()
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("a part of tidying up failed; it is tried again in a minute")
 
 
-async def _end_some(session: Session) -> list[Hold]:
-    expired = await take_expired(session, _BATCH)
+def _what_gets_old(core: Core) -> Sequence[Batch[Any]]:
+    return (
+        Batch(name="answers", take=partial(old_answers, hours=core.booking.idempotency_h), end=forget_answers),
+        Batch(name="facts", take=partial(old_facts, days=_FACTS_STAY_DAYS), end=forget_facts),
+        Batch(name="deliveries", take=partial(old_deliveries, days=_DELIVERIES_STAY_DAYS), end=forget_deliveries),
+    )
+
+
+async def _end_holds(session: Session, expired: Sequence[Hold]) -> None:
     for hold in expired:
         await end_hold(session, hold)
         if hold.appointment_id is not None:
             await let_go_of_class(session, hold.business_id, hold.appointment_id)
     await tell_of_freed_time(session, [hold.business_id for hold in expired])
-    return expired
 
 
-async def _announce(core: Core, ended: list[Hold]) -> None:
+async def _announce(core: Core, ended: Sequence[Hold]) -> None:
     by_business: defaultdict[str, list[Hold]] = defaultdict(list)
     for hold in ended:
         by_business[hold.business].append(hold)

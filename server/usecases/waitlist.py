@@ -23,13 +23,16 @@ from server.store.waitlist import (
     find_entry,
     insert_entry,
     lapse,
+    lapsed_offers,
     list_entries,
     mark_left,
     mark_offered,
+    waited_in_vain,
     waiting_entries,
     what_is_asked,
 )
 from server.tokens import new_salt, token_hash
+from server.usecases.batches import Batch, drain
 from server.usecases.book import book, new_uid
 from server.usecases.core import Core
 from server.usecases.find_slots import Availability, SlotQuery, find_slots
@@ -37,7 +40,6 @@ from server.usecases.hold import hold
 from server.usecases.once import Once, Replay
 
 _MOST_PER_ADDRESS = 5
-_LAPSED_AT_ONCE = 200
 _TRIES_PER_ENTRY = 3
 
 
@@ -209,13 +211,9 @@ async def offer_freed(core: Core, business_id: int, *, limit: int = 50) -> int:
 
 
 async def lapse_offers(core: Core) -> int:
-    """Ends what nobody took in time; how many businesses have time to give again."""
-
-    async def work(session: Session) -> int:
-        await expire(session)
-        return await lapse(session, limit=_LAPSED_AT_ONCE)
-
-    return await core.database.transact(work)
+    """Ends what nobody took in time, and the waiting of those whose days have passed; how many offers ended."""
+    await drain(core, Batch(name="waiting", take=waited_in_vain, end=expire))
+    return await drain(core, Batch(name="lapses", take=lapsed_offers, end=lapse))
 
 
 def _query(entry: Entry) -> SlotQuery:

@@ -69,5 +69,8 @@ class _QueueMetrics(CollectorRegistry):
         yield GaugeMetricFamily("bookable_deliveries_due", "Deliveries that are due", self._queue.due)
         yield GaugeMetricFamily("bookable_deliveries_dead", "Deliveries given up, to be looked at", self._queue.dead)
         yield GaugeMetricFamily(
+            "bookable_rows_set_aside", "Rows that made a batch fail and wait for their next look", self._queue.set_aside
+        )
+        yield GaugeMetricFamily(
             "bookable_delivery_oldest_seconds", "How long the oldest has been due", self._queue.oldest_s
         )

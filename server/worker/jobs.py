@@ -14,7 +14,7 @@ from server.domain.errors import Unavailable
 from server.payments.protocol import PaymentMethod
 from server.usecases.core import Core
 from server.usecases.payments import settle_stale
-from server.usecases.sweep import sweep
+from server.usecases.sweep import all_of, sweep
 from server.usecases.waitlist import lapse_offers
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,20 @@ class Tidying:
         """What could not be done now is done the next time."""
         self._last = time.monotonic()
         try:
-            swept = await sweep(self._core)
-            await lapse_offers(self._core)
-            await settle_stale(self._core, self._methods)
+            await all_of(self._sweep, self._lapse, self._settle)
         except Unavailable as error:
             log.warning("%s is away; tidying up again in a minute", error.what)
-            return
+
+    async def _sweep(self) -> None:
+        swept = await sweep(self._core)
         if swept.holds or swept.rows:
             log.info("ended %d expired holds, forgot %d old rows", swept.holds, swept.rows)
+
+    async def _lapse(self) -> None:
+        await lapse_offers(self._core)
+
+    async def _settle(self) -> None:
+        await settle_stale(self._core, self._methods)
 
     async def keep_tidy(self) -> NoReturn:
         """Until cancelled, where nobody else asks for it: while Redis is away, arq's clock stands still."""

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NoReturn
 
 from server.channels.outcome import Outcome, Verdict
@@ -24,6 +25,7 @@ from server.store.deliveries import (
     Delivery,
     Report,
     claim_deliveries,
+    due_reminders,
     finish_deliveries,
     queue_due_reminders,
     reclaim_lost,
@@ -31,6 +33,8 @@ from server.store.deliveries import (
 )
 from server.store.engine import Session
 from server.store.letters import Letter, load_letters
+from server.store.set_aside import Key
+from server.usecases.batches import through
 from server.usecases.core import Core
 from server.usecases.dispatch import dispatch
 from server.worker.circuit import Circuits
@@ -69,6 +73,10 @@ class _Flight:
 
     delivery: Delivery
     ours_until: float
+    letter: Letter | None = None
+    """What it is about; None where its business is gone."""
+    unreadable: str = ""
+    """Why that cannot be read."""
 
     def is_ours(self) -> bool:
         return time.monotonic() < self.ours_until
@@ -136,10 +144,28 @@ class Pump:
                 session, _REMINDERS, stale_after_min=STALE_AFTER_MIN, appointment=appointment
             )
 
-        looked, late = await self._core.database.transact(work, by_index=True)
+        try:
+            looked, late = await self._core.database.transact(work, by_index=True)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # which of them it is, is found out below
+            log.warning("reminders cannot be handed over together (%s); one at a time", type(error).__name__)
+            await self._remind_one_by_one()
+            return 0
         if late:
             log.warning("%d reminders were too late to be worth sending", late)
         return looked
+
+    async def _remind_one_by_one(self) -> None:
+        """Sets aside the reminder that makes all of them fail."""
+
+        async def step(key: Key) -> None:
+            await self._core.database.transact(
+                lambda session: queue_due_reminders(session, 1, stale_after_min=STALE_AFTER_MIN, only=key),
+                by_index=True,
+            )
+
+        await through(self._core, "reminders", due_reminders, step, at_once=_REMINDERS)
 
     async def drain(self) -> None:
         """Works until nothing is due and nothing is in the air: for tests and measurements."""
@@ -153,11 +179,10 @@ class Pump:
         if room < max(1, lane.places // 4) or not lane.senders:  # few round trips with much in each
             return 0
         full = [peer for peer, number in aloft.items() if number >= lane.per_peer]
-        asked = time.monotonic()
+        until = time.monotonic() + self._settings.lease_s
 
-        # In one transaction: what cannot be read is not claimed either.
-        async def work(session: Session) -> tuple[list[Delivery], Mapping[int, Letter]]:
-            claimed = await claim_deliveries(
+        async def claim(session: Session) -> list[Delivery]:
+            return await claim_deliveries(
                 session,
                 list(lane.senders),
                 room,
@@ -165,34 +190,59 @@ class Pump:
                 without=[*full, *self._circuits.blocked(now=datetime.now(UTC))],
                 per_peer=lane.per_peer,
             )
-            return claimed, await load_letters(session, claimed) if claimed else {}
 
-        claimed, letters = await self._core.database.transact(work, by_index=True)
-        flights = [_Flight(delivery, asked + self._settings.lease_s) for delivery in claimed]
+        # In one transaction: while the database is away, what cannot be read is not claimed either.
+        async def work(session: Session) -> list[_Flight]:
+            claimed = await claim(session)
+            letters = await load_letters(session, claimed) if claimed else {}
+            return [_Flight(delivery, until, letters.get(delivery.id)) for delivery in claimed]
+
+        try:
+            flights = await self._core.database.transact(work, by_index=True)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # which of them it is, is found out below
+            log.warning("letters cannot be read together (%s); one at a time", type(error).__name__)
+            claimed = await self._core.database.transact(claim, by_index=True)
+            flights = [await self._read_letter(delivery, until) for delivery in claimed]
         self._flights |= {(f.delivery.id, f.delivery.attempt): f for f in flights}
         for flight in flights:
-            task = asyncio.create_task(self._fly(flight, letters.get(flight.delivery.id), lane))
+            task = asyncio.create_task(self._fly(flight, lane))
             self._tasks.add(task)
             task.add_done_callback(self._landed)
         return len(flights)
+
+    async def _read_letter(self, delivery: Delivery, until: float) -> _Flight:
+        """A delivery whose letter cannot be read waits for its next attempt, and keeps none of the others."""
+        try:
+            async with self._core.database.reading() as session:
+                letters = await load_letters(session, [delivery])
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("what delivery %s is about cannot be read", delivery.uid)
+            return _Flight(delivery, until, unreadable=f"our own error: {type(error).__name__}")
+        return _Flight(delivery, until, letters.get(delivery.id))
 
     def _landed(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self.wake()
 
-    async def _fly(self, flight: _Flight, letter: Letter | None, lane: Lane) -> None:
+    async def _fly(self, flight: _Flight, lane: Lane) -> None:
         delivery = flight.delivery
         begun = time.monotonic()
         try:
-            report = await self._attempt(flight, letter, lane.senders[delivery.channel])
+            report = await self._attempt(flight, lane.senders[delivery.channel])
             report = replace(report, duration_ms=int((time.monotonic() - begun) * 1000))
             if not await self._write(delivery, report):
                 log.warning("delivery %s was taken over by another worker", delivery.uid)
         finally:
             self._flights.pop((delivery.id, delivery.attempt), None)
 
-    async def _attempt(self, flight: _Flight, letter: Letter | None, send: Send) -> Report:
-        delivery, now = flight.delivery, datetime.now(UTC)
+    async def _attempt(self, flight: _Flight, send: Send) -> Report:
+        delivery, letter, now = flight.delivery, flight.letter, datetime.now(UTC)
+        if flight.unreadable:
+            return _report(delivery, Outcome(verdict=Verdict.RETRY, detail=flight.unreadable))
         if letter is None:
             return Report(state="skipped", verdict="skipped", detail="the business is gone")
         if not self._circuits.admits(delivery.peer, now=now):
@@ -246,8 +296,29 @@ class Pump:
                 )
             except Unavailable:
                 await asyncio.sleep(patience)
+            except Exception:
+                log.exception("what became of %d deliveries cannot be written together", len(reports))
+                return await self._write_one_by_one(reports)
         log.error("could not write down what became of %d deliveries", len(reports))
         return set()
+
+    async def _write_one_by_one(self, reports: Sequence[tuple[Delivery, Report]]) -> set[int]:
+        """Each by itself; of one that cannot be written as it is, without the words of others, what it came to."""
+        done: set[int] = set()
+        for delivery, report in reports:
+            plain = replace(report, detail="its report could not be kept", response="", remote_id=None)
+            for attempt in (report, plain):
+                try:
+                    done |= await self._core.database.transact(
+                        partial(finish_deliveries, reports=[(delivery, attempt)]), by_index=True
+                    )
+                except Unavailable:
+                    raise
+                except Exception:
+                    log.exception("the report on delivery %s cannot be written", delivery.uid)
+                else:
+                    break
+        return done
 
     async def _renew(self) -> NoReturn:
         """Says every third of a lease that this worker is still at it; without an answer the leases run out."""

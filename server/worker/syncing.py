@@ -99,6 +99,8 @@ class Syncing:
             await run_round(self._tools, connection)
         except Unavailable:
             log.warning("the database went away during a round; its lease runs out by itself")
+        except Exception:
+            log.exception("the round with connection %s could not be ended; its lease runs out", connection.uid)
         finally:
             self._at_peer[connection.peer] -= 1
             if not self._at_peer[connection.peer]:

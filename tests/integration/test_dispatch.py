@@ -87,6 +87,7 @@ async def test_D39_a_fact_that_cannot_be_told_is_parked_and_holds_up_nobody(own_
     await world.book(world.at(10))
     for _ in range(MOST_ATTEMPTS + 1):
         await dispatch(world.core)
+        await world.sql("UPDATE outbox SET retry_at = clock_timestamp() WHERE done_at IS NULL")
     rows = await world.sql("SELECT attempt, detail FROM outbox WHERE parked_at IS NOT NULL")
     assert [row["attempt"] for row in rows] == [MOST_ATTEMPTS]
     assert "KeyError" in rows[0]["detail"]

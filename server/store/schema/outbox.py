@@ -28,6 +28,7 @@ outbox = tenant_table(
     created_at(),
     Column("done_at", DateTime(timezone=True)),
     Column("attempt", SmallInteger, nullable=False, server_default=text("0")),
+    Column("retry_at", DateTime(timezone=True)),
     Column("parked_at", DateTime(timezone=True)),
     Column("detail", Text, nullable=False, server_default=""),
     Index("ix_outbox_open", "id", postgresql_where=text("done_at IS NULL")),
@@ -36,7 +37,24 @@ outbox = tenant_table(
     Index("ix_outbox_done", "done_at", postgresql_where=text("done_at IS NOT NULL")),
     owned=True,
 )
-"""No foreign keys: a fact stays true after its subject is gone. One that cannot be told at all is parked."""
+"""
+No foreign keys: a fact stays true after its subject is gone. One that cannot be told waits until `retry_at`; one that
+cannot be told at all is parked.
+"""
+
+set_aside = tenant_table(
+    "set_aside",
+    Column("batch", String(20), nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("failures", SmallInteger, nullable=False, server_default=text("1")),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("look_at", DateTime(timezone=True), nullable=False),
+    created_at(),
+    unique_in_business("batch", "row_id"),
+    Index("ix_set_aside_look", "look_at"),
+    owned=True,
+)
+"""Rows that made a batch fail, left alone until `look_at`; without foreign keys, because any table may have them."""
 
 idempotency_records = tenant_table(
     "idempotency_records",

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from ics.remote.errors import RemoteError
 from ics.sync.edits import Edit
 from ics.sync.guard import is_mass_deletion
 from server.domain.errors import BookingError, NotFound, Unavailable
@@ -31,6 +32,7 @@ from server.store.pushed_events import (
     other_calendars_showing,
     put_back,
 )
+from server.store.sync_turns import LostLease
 from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
 from server.usecases.places import Target, target_of_staff
@@ -59,12 +61,22 @@ async def follow(turn: Turn, calendar: Calendar) -> None:
     if is_mass_deletion(written, removed) and not turn.is_reviewed:
         raise Suspicious("mass_deletion", f"{removed} of {written} appointments are gone from the calendar at once.")
     for event in edits:
-        if event.edit == Edit.REMOVED:
-            await _removed(turn, calendar, event)
-        elif event.edit == Edit.MOVED:
-            await _moved(turn, event)
-        else:
-            await _undo(turn, event, "An appointment cannot last longer, all day, or repeat.")
+        try:
+            await _answer(turn, calendar, event)
+        except (RemoteError, LostLease, Suspicious, Unavailable, TimeoutError):
+            raise
+        except Exception:
+            log.exception("what was done to appointment %s in calendar %s stays open", event.appointment, calendar.href)
+            turn.problems.append("What was done to an appointment's event could not be answered: an error of our own.")
+
+
+async def _answer(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:
+    if event.edit == Edit.REMOVED:
+        await _removed(turn, calendar, event)
+    elif event.edit == Edit.MOVED:
+        await _moved(turn, event)
+    else:
+        await _undo(turn, event, "An appointment cannot last longer, all day, or repeat.")
 
 
 async def _removed(turn: Turn, calendar: Calendar, event: PushedEvent) -> None:

@@ -6,6 +6,7 @@ doing it again: a name that is taken by our own UID is adopted, a change is comp
 fine.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from ics.remote.protocol import RemoteObject
 from ics.sync.edits import Edit, fields_to_write, texts_of
 from server.calendars.document import calendar_event
 from server.domain.appointment import Shown
+from server.domain.errors import Unavailable
 from server.store.appointment_texts import stale_texts
 from server.store.appointments import claimed_spans
 from server.store.calendar_objects import copies_of
@@ -35,7 +37,10 @@ from server.store.pushed_events import (
     note_written,
     unpushed,
 )
+from server.store.sync_turns import LostLease
 from server.usecases.sync.turn import Turn
+
+log = logging.getLogger(__name__)
 
 _BATCH = 100
 _MOST_TRIES = 5
@@ -69,6 +74,11 @@ async def push(turn: Turn, calendar: Calendar) -> None:
             raise
         except IcsError as error:
             await _note_refusal(turn, event, str(error))
+        except (LostLease, Unavailable, TimeoutError):
+            raise
+        except Exception:
+            log.exception("an appointment could not be written into calendar %s", calendar.href)
+            await _note_refusal(turn, event, "an error of our own, which is in the log of the worker")
     if len(events) == _BATCH:
         turn.look_again(0)
 
