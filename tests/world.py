@@ -116,6 +116,19 @@ class World:
             await self._insert("provider_services", provider_id=provider_id, service_id=service_id)
         return service_id
 
+    async def own_terms(self, provider: str, service: str, **columns: Any) -> None:
+        """*provider* takes another time or price for *service*."""
+        changes = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, 4))
+        await self.sql(
+            f"UPDATE provider_services ps SET {changes} FROM providers p, services s"
+            " WHERE ps.business_id = $1 AND p.business_id = $1 AND s.business_id = $1 AND p.id = ps.provider_id"
+            " AND s.id = ps.service_id AND p.slug = $2 AND s.slug = $3",
+            self.business_id,
+            provider,
+            service,
+            *columns.values(),
+        )
+
     async def provider(
         self,
         slug: str,

@@ -106,6 +106,15 @@ class Offer:
         return [Claim(resource, *self.claim(start)) for resource in self.resources()]
 
 
+def cheapness(offer: Offer) -> tuple[int, int]:
+    """
+    What "anybody" means where providers have terms of their own: the lowest price, then the shortest time.
+
+    It orders what is shown and who is booked alike, so that whoever was shown "from 30.00" pays that where they can.
+    """
+    return offer.service.price_minor, offer.service.duration_s
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What is taken around a question, by resource or provider."""

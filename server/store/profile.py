@@ -30,7 +30,16 @@ SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency
                        SELECT coalesce(json_agg(p.slug ORDER BY p.id), '[]')
                          FROM provider_services ps
                          JOIN providers p ON p.business_id = b.id AND p.id = ps.provider_id AND p.active
-                        WHERE ps.business_id = b.id AND ps.service_id = s.id)) ORDER BY s.id), '[]')
+                        WHERE ps.business_id = b.id AND ps.service_id = s.id),
+                   'provider_terms', (
+                       SELECT coalesce(json_object_agg(p.slug, json_build_object(
+                                  'duration_min', coalesce(ps.duration_min, s.duration_min),
+                                  'price_minor', coalesce(ps.price_minor, s.price_minor)) ORDER BY p.id), '{}')
+                         FROM provider_services ps
+                         JOIN providers p ON p.business_id = b.id AND p.id = ps.provider_id AND p.active
+                        WHERE ps.business_id = b.id AND ps.service_id = s.id
+                          AND (ps.duration_min <> s.duration_min OR ps.price_minor <> s.price_minor))
+                   ) ORDER BY s.id), '[]')
           FROM services s WHERE s.business_id = b.id AND s.active) AS services,
        (SELECT coalesce(json_agg(json_build_object(
                    'slug', p.slug, 'name', p.name, 'title', p.title, 'bio', p.bio,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from server.domain.appointment import Appointment, SlotChoice
-from server.domain.catalogue import Offer, Taken, question_for
+from server.domain.catalogue import Offer, Taken, cheapness, question_for
 from server.domain.claims import Claim, pick_resources
 from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken
 from server.domain.rules import Question
@@ -121,7 +121,7 @@ async def choose(
     by_provider: bool = False,
 ) -> Choice:
     """
-    The first of *offers* that can be had at *start*, the one with the fewest bookings that day first.
+    The first of *offers* that can be had at *start*, in the order of `fairest_first`.
 
     Call it under the locks of `locks_for`: what it finds free stays free until the transaction ends.
 
@@ -156,14 +156,18 @@ async def choose(
 
 
 def fairest_first(offers: Sequence[Offer], taken: Taken, start: int) -> list[Offer]:
-    """Fewest bookings on that local date first; among equals the turn passes on from day to day."""
+    """
+    Whom "anybody" means: the lowest terms, then a class that has begun to fill, then the fewest bookings on that local
+    date; among equals the turn passes on from day to day.
+    """
     everyone = sorted({offer.provider.id for offer in offers})
     turn = {provider: index for index, provider in enumerate(everyone)}
 
-    def rank(offer: Offer) -> tuple[int, int]:
+    def rank(offer: Offer) -> tuple[tuple[int, int], bool, int, int]:
         day = local_date(offer.location.zone, start)
         booked = taken.booked_on.get(offer.provider.id, {}).get(day, 0)
-        return booked, (turn[offer.provider.id] - day.toordinal()) % len(everyone)
+        fills = taken.classes.get(offer.provider.id, {}).get(start, 0) > 0
+        return cheapness(offer), not fills, booked, (turn[offer.provider.id] - day.toordinal()) % len(everyone)
 
     return sorted(offers, key=rank)
 

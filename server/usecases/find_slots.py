@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from server.domain.catalogue import Offer, Taken, ceil_second, question_for
+from server.domain.catalogue import Offer, Taken, ceil_second, cheapness, question_for
 from server.domain.slots import Refusal, explain, find_starts
 from server.domain.zones import day_span, zone
 from server.store.engine import Session
@@ -38,7 +38,11 @@ class SlotQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """Free slots: `(start, end, slugs of the providers who are free)`, ordered, in seconds since the epoch."""
+    """
+    Free slots: `(start, end, slugs of the providers who are free)`, ordered, in seconds since the epoch.
+
+    Each start once; those with the lowest terms first, and the end is that of the first.
+    """
 
     where: ZoneInfo
     first: date
@@ -49,6 +53,8 @@ class Availability:
     capacity: int = 1
     places: Mapping[int, int] = field(default_factory=dict)
     """For a class: places left, by start; a start that is missing has all places left."""
+    provider_terms: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Length in seconds and price of each provider, where they differ; else empty."""
 
 
 async def find_slots(core: Core, query: SlotQuery) -> Availability:
@@ -84,21 +90,29 @@ async def _find(core: Core, query: SlotQuery, *, anew: bool) -> Availability:
         next_available=next_available,
         capacity=offers[0].service.capacity,
         places=_places(taken),
+        provider_terms=_differing_terms(offers),
     )
 
 
 def free_slots(
     offers: Sequence[Offer], taken: Taken, window: tuple[int, int], *, now: datetime
 ) -> list[tuple[int, int, tuple[str, ...]]]:
-    """The union over *offers*: for each start and end, who is free."""
-    who: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
-    for offer in offers:
+    """The union over *offers*: for each start, when it ends, and who is free; whom "anybody" gets first."""
+    who: defaultdict[int, list[str]] = defaultdict(list)
+    ends: dict[int, int] = {}
+    for offer in sorted(offers, key=cheapness):
         slug, duration = offer.provider.slug, offer.service.duration_s
         for start in find_starts(question_for(offer, taken, window=window, now=now)):
-            free = who[start, start + duration]
+            free = who[start]
             if slug not in free:
                 free.append(slug)
-    return [(start, end, tuple(slugs)) for (start, end), slugs in sorted(who.items())]
+            ends.setdefault(start, start + duration)
+    return [(start, ends[start], tuple(slugs)) for start, slugs in sorted(who.items())]
+
+
+def _differing_terms(offers: Sequence[Offer]) -> dict[str, tuple[int, int]]:
+    terms = {offer.provider.slug: (offer.service.duration_s, offer.service.price_minor) for offer in offers}
+    return terms if len(set(terms.values())) > 1 else {}
 
 
 async def _next_start(session: Session, offers: Sequence[Offer], *, after: int) -> int | None:

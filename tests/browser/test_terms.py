@@ -7,6 +7,7 @@ Leaves the way through to `test_booking_flow`.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -191,3 +192,78 @@ async def test_many_services_can_be_searched(visitor: MakeVisitor, shop: World) 
     await robin.page.get_by_label("Search").fill("-10")
     await robin.page.locator("[part~=service]").click()
     await expect(robin.times.first).to_be_visible()
+
+
+async def with_own_terms(shop: World) -> None:
+    """Half an hour for 50.00; Da asks 30.00, Db takes an hour and 90.00."""
+    await shop.service("any", providers=("da", "db"), duration_min=30, price_minor=5000)
+    await shop.own_terms("da", "any", price_minor=3000)
+    await shop.own_terms("db", "any", duration_min=60, price_minor=9000)
+
+
+async def test_M124_anybody_s_price_is_from_and_then_the_provider_s_own(visitor: MakeVisitor, shop: World) -> None:
+    await with_own_terms(shop)
+    robin = await visitor()
+    await robin.open(service="any")
+
+    await expect(robin.page.get_by_text("30 mins – 1 hr · from €30")).to_be_visible()
+    times = await robin.times.all_inner_texts()
+    assert len(times) == len(set(times))
+    await robin.times.last.click()
+    await expect(robin.page.get_by_text("30 mins · €30")).to_be_visible()
+    await robin.fill()
+    await robin.button("Book").click()
+    await expect(robin.heading("You are booked")).to_be_visible()
+
+    assert [tuple(row) for row in await terms_booked(shop)] == [("da", 1800, 3000)]
+
+
+async def test_M124_a_hold_with_somebody_dearer_says_so_before_it_is_booked(visitor: MakeVisitor, shop: World) -> None:
+    """Between showing the time and holding it somebody else takes Da's."""
+    await with_own_terms(shop)
+    robin = await visitor()
+    await robin.open(service="any")
+    await robin.page.locator("[part~=turn]").last.click()
+    await robin.page.locator("[part~=day-free]").nth(8).click()
+    await expect(robin.times.first).to_be_visible()
+    await shop.sql(
+        "INSERT INTO busy_blocks (business_id, provider_id, during, source)"
+        " SELECT business_id, id, tstzrange(now(), now() + interval '40 days'), 'time_off' FROM providers"
+        "  WHERE business_id = $1 AND slug = 'da'",
+        shop.business_id,
+    )
+
+    await robin.times.first.click()
+
+    await expect(robin.page.get_by_text("1 hr · €90")).to_be_visible()
+
+
+async def test_M124_the_plain_page_shows_each_time_once_and_books_what_it_showed(
+    visitor: MakeVisitor, shop: World
+) -> None:
+    await with_own_terms(shop)
+    robin = await visitor(java_script_enabled=False)
+    await robin.page.goto(f"{robin.server_url}/book/{shop.slug}?service=any")
+
+    await expect(robin.page.get_by_text("30 mins – 1 hr · from €30")).to_be_visible()
+    times = robin.page.locator("ul.times").first.get_by_role("link")
+    texts = await times.all_inner_texts()
+    assert len(texts) == len(set(texts))
+    await times.last.click()
+    await expect(robin.page.get_by_text("30 mins · €30")).to_be_visible()
+    await robin.fill()
+    await robin.button("Book").click()
+    await expect(robin.heading("Your appointment")).to_be_visible()
+
+    assert [tuple(row) for row in await terms_booked(shop)] == [("da", 1800, 3000)]
+
+
+async def terms_booked(shop: World) -> list[Any]:
+    """Provider, length and price of what is booked."""
+    rows: list[Any] = await shop.sql(
+        "SELECT p.slug, extract(epoch FROM a.ends_at - a.starts_at)::int, a.price_minor"
+        " FROM appointments a JOIN providers p ON p.business_id = a.business_id AND p.id = a.provider_id"
+        " WHERE a.business_id = $1 AND a.status = 'confirmed' ORDER BY a.id",
+        shop.business_id,
+    )
+    return rows

@@ -236,3 +236,54 @@ async def test_a_booking_is_checked_against_what_is_offered_now(client: Client, 
     response = await client.post(url, json=world.order_json(world.at(10, 30)))
 
     assert (response.status, (await response.json())["type"]) == (422, "/problems/slot-not-offered")
+
+
+async def with_own_terms(world: World) -> None:
+    """Half an hour for 50.00; Da asks 30.00, Db takes an hour and 90.00."""
+    await world.service("any", providers=["db", "da"], duration_min=30, price_minor=5000)
+    await world.own_terms("da", "any", price_minor=3000)
+    await world.own_terms("db", "any", duration_min=60, price_minor=9000)
+
+
+async def test_M124_a_time_is_given_once_with_the_lowest_terms_first(client: Client, world: World) -> None:
+    await with_own_terms(world)
+    await world.book(world.at(11), service="any", provider="da")
+
+    answer = await (await client.get(path(world, day_of(world), service="any"))).json()
+
+    slots = answer["days"][0]["slots"]
+    starts = [slot["start"][11:16] for slot in slots]
+    assert len(starts) == len(set(starts))
+    by_start = {slot["start"][11:16]: (slot["providers"], slot["end"][11:16]) for slot in slots}
+    assert by_start["10:00"] == (["da", "db"], "10:30")
+    assert by_start["11:00"] == (["db"], "12:00")
+    assert answer["provider_terms"] == {
+        "da": {"duration_min": 30, "price_minor": 3000},
+        "db": {"duration_min": 60, "price_minor": 9000},
+    }
+
+
+async def test_where_all_have_the_same_terms_nothing_is_said_of_them(client: Client, world: World) -> None:
+    await world.service("any", providers=["da", "db"])
+
+    answer = await (await client.get(path(world, day_of(world), service="any"))).json()
+
+    assert "provider_terms" not in answer
+
+
+async def test_M124_anybody_is_whoever_has_the_terms_that_were_shown(world: World) -> None:
+    await with_own_terms(world)
+
+    first, second = [await world.book(world.at(10), service="any", provider=None) for _ in range(2)]
+
+    assert [first.appointment.provider, second.appointment.provider] == ["da", "db"]
+    assert first.appointment.end - first.appointment.start == timedelta(minutes=30)
+
+
+async def test_the_second_customer_of_anybody_fills_the_class_that_has_begun(world: World) -> None:
+    await world.service("yoga", providers=["ca", "cb"], capacity=3, duration_min=60)
+
+    booked = [await world.book(world.at(10), service="yoga", provider=None) for _ in range(4)]
+
+    first, *others = [each.appointment.provider for each in booked]
+    assert others == [first, first, ({"ca", "cb"} - {first}).pop()]

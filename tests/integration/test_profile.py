@@ -168,3 +168,16 @@ async def test_what_is_asked_of_strangers_is_a_setting_and_is_public(client: Cli
     assert (changed.status, (await changed.json())["guard"]) == (200, "proof")
     assert (await profile_of(client, world))["guard"] == "proof"
     assert refused.status == 422
+
+
+async def test_M124_the_profile_names_providers_with_a_length_or_price_of_their_own(
+    client: Client, world: World
+) -> None:
+    await world.service("any", providers=["da", "db", "dc"], duration_min=30, price_minor=5000)
+    await world.own_terms("da", "any", price_minor=3000)
+    await world.own_terms("dc", "any", duration_min=30)
+
+    profile = await (await client.get(f"/v1/businesses/{world.slug}")).json()
+
+    (service,) = (each for each in profile["services"] if each["slug"] == "any")
+    assert service["provider_terms"] == {"da": {"duration_min": 30, "price_minor": 3000}}

@@ -5,7 +5,7 @@
  */
 
 import { ask } from "./api.js";
-import { mistakes, named } from "./catalogue.js";
+import { differs, mistakes, named, termsWith } from "./catalogue.js";
 import { ownZone } from "./formats.js";
 import { slotOf } from "./month.js";
 import { asked, change, fail, go, newKey, path } from "./state.js";
@@ -43,7 +43,10 @@ export function select(s, slot) {
   if (!s.emit("slot-selected", { ...asked(s), start, end })) return;
   letGo(s);
   keep(s);
-  go(s, s.place ? "move" : "details", { slot, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
+  const { provider, service } = s;
+  const free = slot.providers ?? [];
+  const who = provider || (service && differs(service, free) ? free[0] : "");
+  go(s, s.place ? "move" : "details", { slot, who, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
   if (!s.place) inTurn(() => hold(s, slot));
 }
 
@@ -55,9 +58,9 @@ async function hold(s, slot) {
   const wanted = () => s.slot === slot && s.step === "details";
   if (!wanted() || s.hold) return;
   try {
-    const { hold } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
+    const { hold, provider } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
     const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
-    if (wanted()) change(s, { hold, heldUntil });
+    if (wanted()) change(s, { hold, heldUntil, who: provider });
     else await release(s, hold);
   } catch (/** @type {any} */ error) {
     if (wanted() && error.status === 409) lost(s, error);
@@ -130,8 +133,9 @@ export async function submit(s) {
   change(s, { waits: true });
   await holding;
   if (!s.waits) return; // it was taken
-  const order = { ...asked(s), start: slot.start, customer: customer(s), answers: s.form.answers, hold: s.hold };
-  await book(s, order, service.payment === "online" && service.price_minor > 0);
+  // Whom it is with was shown with what it costs: it is booked so, or not at all.
+  const order = { ...asked(s), provider: s.who, start: slot.start, customer: customer(s), answers: s.form.answers, hold: s.hold };
+  await book(s, order, service.payment === "online" && termsWith(service, s.who).price_minor > 0);
 }
 
 /**
@@ -198,7 +202,7 @@ export async function resume(s) {
   Object.assign(s, { provider: order.provider ?? "", location: order.location });
   take(s, service);
   const form = { phone: "", ...order.customer, answers: order.answers };
-  Object.assign(s, { key, slot: slotOf(order), form, month: order.start.slice(0, 7), day: "" });
+  Object.assign(s, { key, slot: slotOf(order), who: s.provider, form, month: order.start.slice(0, 7), day: "" });
   go(s, "details");
   await book(s, order, pays);
   return true;

@@ -11,7 +11,8 @@
  * @typedef {{ slug: string, name: string, description: string, duration_min: number, price_minor: number,
  *   currency: string, currency_digits: number, capacity: number, approval: "automatic" | "manual", payment: "on_site" | "online",
  *   questions: Question[], phone_required: boolean, waitlist: boolean, change_window_min: number, cancel_fee_minor: number,
- *   providers: string[] }} Service
+ *   providers: string[], provider_terms: Record<string, Terms> }} Service
+ * @typedef {{ duration_min: number, price_minor: number }} Terms What one takes and costs.
  * @typedef {{ slug: string, name: string, description: string, phone: string, theme: Record<string, any>,
  *   locations: Location[], services: Service[], providers: Provider[], policies: { hold_s: number, most_days: number },
  *   availability?: any }} Profile
@@ -36,6 +37,24 @@ export const providersOf = (profile, service, location) =>
   profile.providers.filter(
     ({ slug, locations }) => service.providers.includes(slug) && (!location || locations.includes(location)),
   );
+
+/**
+ * What *service* takes and costs with *provider*.
+ *
+ * @param {Service} service
+ * @param {string | undefined} provider
+ * @returns {Terms}
+ */
+export const termsWith = (service, provider = "") => service.provider_terms[provider] ?? service;
+
+/**
+ * Whether it matters to the customer which of *providers* it is.
+ *
+ * @param {Service} service
+ * @param {string[]} providers
+ */
+export const differs = (service, providers) =>
+  new Set(providers.map((slug) => [termsWith(service, slug).duration_min, termsWith(service, slug).price_minor].join())).size > 1;
 
 /**
  * Where *service* takes place.

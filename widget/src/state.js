@@ -44,6 +44,7 @@ import { FreeTimes } from "./month.js";
  * @property {string} [heard] Its address: each month has one of its own.
  * @property {boolean} [zonesOpen]
  * @property {Slot} [slot]
+ * @property {string} [who] Whom the chosen time is with, if that is known, or matters to what it costs.
  * @property {string} [hold]
  * @property {number} [heldUntil] When the hold runs out, in milliseconds of this browser's clock.
  * @property {boolean} [holdOver]

@@ -7,7 +7,7 @@ Leaves what the form does to `plain_form`.
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -72,6 +72,7 @@ async def book_page(request: web.Request, typed: Mapping[str, str], trouble: Tro
         "integrity": build().integrity,
         "wishes": {"service": asked.service, "provider": asked.provider, "location": asked.location},
         "facts": partial(_facts, voice),
+        "terms": _terms,
         "here": partial(_here, address),
     }
     if service is not None:
@@ -115,10 +116,14 @@ async def _times(request: web.Request, profile: Row, service: Row, asked: BookQu
         ),
     )
     beyond = found.next_available
-    chosen = asked.start and any(start == asked.start.timestamp() for start, _, _ in found.slots)
+    free = [slugs for start, _, slugs in found.slots if asked.start and start == asked.start.timestamp()]
+    # Who it will be is shown, and booked, where it matters to what it costs.
+    cheapest = free[0][0] if free and found.provider_terms else None
     return {
         "providers": providers,
-        "provider": provider,
+        "provider": provider or _named(providers, cheapest),
+        "who": asked.provider or cheapest,
+        "meant": [each["slug"] for each in providers if _is_meant(each, asked.provider, location)],
         "locations": locations,
         "location": location,
         "today": today,
@@ -127,10 +132,22 @@ async def _times(request: web.Request, profile: Row, service: Row, asked: BookQu
         "days": sorted(_by_day(found).items()),
         "next": datetime.fromtimestamp(beyond, found.where) if beyond else None,
         "where": found.where,
-        "start": asked.start if chosen else None,
+        "start": asked.start if free else None,
         "key": secrets.token_urlsafe(24),
-        "pays": service["payment"] == "online" and service["price_minor"] > 0,
+        "pays": service["payment"] == "online" and _terms(service, asked.provider or cheapest)["price_minor"] > 0,
     }
+
+
+def _is_meant(provider: Row, asked: str | None, location: Row | None) -> bool:
+    if asked is not None:
+        return bool(provider["slug"] == asked)
+    return location is None or location["slug"] in provider["locations"]
+
+
+def _terms(service: Row, provider: str | None) -> Row:
+    """What *service* takes and costs with that provider."""
+    own: Row = service["provider_terms"].get(provider, service)
+    return own
 
 
 def _by_day(found: Availability) -> Mapping[date, list[datetime]]:
@@ -141,10 +158,14 @@ def _by_day(found: Availability) -> Mapping[date, list[datetime]]:
     return days
 
 
-def _facts(voice: PageVoice, service: Row) -> str:
-    price = service["price_minor"]
-    costs = voice.money(price, service["currency"]) if price else voice.say("Free")
-    return f"{voice.length(service['duration_min'])} · {costs}"
+def _facts(voice: PageVoice, service: Row, providers: Sequence[str] = ()) -> str:
+    """What *service* takes and costs with whoever of *providers* it will be; none named means all."""
+    terms = [_terms(service, slug) for slug in providers or service["providers"]] or [service]
+    minutes = sorted({each["duration_min"] for each in terms})
+    prices = sorted({each["price_minor"] for each in terms})
+    least = voice.money(prices[0], service["currency"])
+    costs = voice.say("from {price}", price=least) if len(prices) > 1 else least if prices[0] else voice.say("Free")
+    return f"{' – '.join(voice.length(each) for each in (minutes[0], minutes[-1])[: len(minutes)])} · {costs}"
 
 
 def _here(address: str, **query: str | None) -> str:

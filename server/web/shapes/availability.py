@@ -66,7 +66,9 @@ class Slot(Shape):
 
     start: datetime
     end: datetime
+    """Of the first provider's appointment."""
     providers: list[Slug]
+    """Who is free, those with the lowest price and then the shortest time first."""
     places_left: int | None = None
     """For a class."""
 
@@ -78,11 +80,20 @@ class DaySlots(Shape):
     slots: list[Slot]
 
 
+class ProviderTerms(Shape):
+    """A provider's own length and price of a service."""
+
+    duration_min: int
+    price_minor: int
+
+
 class AvailabilityAnswer(Shape):
     """Free time, by day."""
 
     timezone: Zone
     days: list[DaySlots]
+    provider_terms: dict[Slug, ProviderTerms] | None = None
+    """By provider, where not all who were asked about have the same."""
     next_available: datetime | None
     """The first free start from `from` on, beyond `to` if need be; null up to the service's horizon."""
     stream: str | None = None
@@ -140,6 +151,11 @@ def render_availability(availability: Availability, stream: str | None) -> bytes
         "days": render_days(availability),
         "next_available": datetime.fromtimestamp(beyond, availability.where).isoformat() if beyond else None,
     }
+    if availability.provider_terms:
+        answer["provider_terms"] = {
+            slug: {"duration_min": seconds // 60, "price_minor": price}
+            for slug, (seconds, price) in availability.provider_terms.items()
+        }
     if stream is not None:
         answer["stream"] = stream
     return orjson.dumps(answer)

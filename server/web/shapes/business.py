@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from server.domain.currencies import is_currency
-from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day
+from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, Day, ProviderTerms
 from server.web.shapes.base import Email, Line, Locale, Name, OrEmpty, Phone, Prose, Shape, Slug, Written, Zone, wrong
 from server.web.shapes.drafts import Draft, Enabled, Stamped
 from server.web.shapes.services import Question
@@ -188,6 +188,8 @@ class PublicService(Shape):
     change_window_min: int
     cancel_fee_minor: int
     providers: list[Slug]
+    provider_terms: dict[Slug, ProviderTerms]
+    """Length and price of those providers who have their own."""
 
 
 class PublicProvider(Shape):

@@ -1,6 +1,7 @@
 /** Owns the form: who books, what the service asks, and on which terms. Also joining the waitlist. */
 
 import { select, submit } from "../booking.js";
+import { termsWith } from "../catalogue.js";
 import { back } from "../flow.js";
 import { join, waitRange } from "../managing.js";
 import { h } from "../patch.js";
@@ -13,7 +14,8 @@ export function details(scene) {
   const { s, t, f } = scene;
   const { profile, service } = s;
   if (!service) return [];
-  const { approval, payment, price_minor: price, currency, currency_digits: digits, questions, phone_required: phone } = service;
+  const { approval, payment, currency, currency_digits: digits, questions, phone_required: phone } = service;
+  const { price_minor: price } = termsWith(service, s.who);
   const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency, digits) }) : t(approval === "manual" ? "Send request" : "Book");
   return [
     title(t("Your details")),
@@ -50,12 +52,13 @@ const actions = (scene, label) => h("p.row actions", sender(scene, label), butto
  */
 export function chosen(scene, again) {
   const { s, t, f } = scene;
-  const { slot, heldUntil, holdOver, instead, provider, location, free } = s;
+  const { slot, service, place, heldUntil, holdOver, instead, who, location, free } = s;
   if (!slot) return null;
   return [
     facts(
       scene,
-      { ...slot, provider, location },
+      // Whoever moves keeps the price that was agreed on.
+      { ...slot, ...(place ? { price_minor: place.price_minor } : service && termsWith(service, who)), provider: who, location },
       heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
       holdOver && h("p.hold", { role: "status" }, t("No longer held, but maybe still free.")),
     ),

@@ -73,9 +73,9 @@ export function yours(scene) {
 function managed(scene) {
   const { t, f, s } = scene;
   const { late_fee_minor: fee, currency, currency_digits: digits } = s.place.policy;
-  const { start, timezone, status } = s.place;
+  const { start, end, price_minor, timezone, status } = s.place;
   const costs = fee > 0 && status !== "cancelled" && h("p.note", t("Cancelling now costs {fee}.", { fee: f.price(fee, currency, digits) }));
-  return facts(scene, { start, timezone, provider: s.place.provider.slug, location: s.location }, costs);
+  return facts(scene, { start, end, price_minor, timezone, provider: s.place.provider.slug, location: s.location }, costs);
 }
 
 /** @param {Scene} scene */

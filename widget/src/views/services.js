@@ -1,5 +1,6 @@
 /** Owns the first step: what would you like to book? */
 
+import { providersOf, termsWith } from "../catalogue.js";
 import { h } from "../patch.js";
 import { change } from "../state.js";
 import { enter, take } from "../times.js";
@@ -10,7 +11,7 @@ const MANY = 10;
 
 /** @param {import("./frame.js").Scene} scene */
 export function services(scene) {
-  const { s, t, f } = scene;
+  const { s, t } = scene;
   const all = s.profile.services;
   const found = all.filter(({ name }) => name.toLowerCase().includes(s.search.toLowerCase()));
   return [
@@ -27,7 +28,7 @@ export function services(scene) {
                   "button.service",
                   { type: "button", onclick: () => (take(s, service), enter(s)) },
                   h("strong", service.name),
-                  h("span.price", priced({ t, f }, service)),
+                  h("span.price", priced(scene, service, providersOf(s.profile, service))),
                   h("span.note", service.description),
                 ),
               ),
@@ -38,8 +39,18 @@ export function services(scene) {
 }
 
 /**
+ * What *service* takes and costs with whoever of *providers* it will be.
+ *
  * @param {Pick<import("./frame.js").Scene, "t" | "f">} scene
  * @param {import("../catalogue.js").Service} service
+ * @param {{ slug: string }[]} providers
  */
-export const priced = ({ t, f }, { duration_min: minutes, price_minor: price, currency, currency_digits: digits }) =>
-  `${f.length(minutes)} · ${price ? f.price(price, currency, digits) : t("Free")}`;
+export function priced({ t, f }, service, providers) {
+  const all = providers.length ? providers.map(({ slug }) => termsWith(service, slug)) : [service];
+  const minutes = all.map(({ duration_min }) => duration_min);
+  const prices = all.map(({ price_minor }) => price_minor);
+  const [least, most] = [Math.min(...minutes), Math.max(...minutes)];
+  const price = f.price(Math.min(...prices), service.currency, service.currency_digits);
+  const costs = new Set(prices).size > 1 ? t("from {price}", { price }) : prices[0] ? price : t("Free");
+  return `${least < most ? `${f.length(least)} – ` : ""}${f.length(most)} · ${costs}`;
+}

@@ -16,11 +16,12 @@ import { zones } from "./zones.js";
 /** @param {Scene} scene */
 export function time(scene) {
   const { s, t } = scene;
-  const { place, service, profile, wishes } = s;
+  const { place, service, profile, wishes, provider, location } = s;
+  const meant = service ? providersOf(profile, service, location).filter(({ slug }) => !provider || slug === provider) : [];
   const goes = place ? t("Back") : profile.services.length > 1 && !wishes.service && t("Change");
   return [
     title(place ? t("Choose a new time") : service?.name),
-    h("p.row links", service && h("span.price", priced(scene, service)), goes && button("link", goes, () => back(s))),
+    h("p.row links", service && h("span.price", priced(scene, service, meant)), goes && button("link", goes, () => back(s))),
     people(scene),
     problem(scene, () => load(s)),
     h("div.pick", { "aria-busy": !!s.waits }, month(scene), times(scene)),
