@@ -159,10 +159,10 @@ _BOOKED = (
     """,
     """
     INSERT INTO appointments (business_id, id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
-                              timezone, local_day, seats_taken, price_minor, currency)
+                              timezone, local_day, seats_taken)
     SELECT business_id, id, lpad(to_hex(id), 32, '0')::uuid, business_id, provider_id, business_id,
            CASE WHEN upcoming THEN 'confirmed' ELSE 'completed' END, starts_at, starts_at + interval '30 minutes',
-           'Europe/Berlin', local_day, 1, 3900, 'EUR'
+           'Europe/Berlin', local_day, 1
       FROM plan ORDER BY id
     """,
     """
@@ -170,10 +170,11 @@ _BOOKED = (
     SELECT business_id, provider_id, tstzrange(starts_at, starts_at + interval '30 minutes'), id FROM plan ORDER BY id
     """,
     """
-    INSERT INTO attendees (business_id, id, appointment_id, customer_id, name, email, timezone, token_salt, token_hash)
+    INSERT INTO attendees (business_id, id, appointment_id, customer_id, name, email, timezone, token_salt, token_hash,
+                           price_minor, currency, change_window_min, cancel_fee_minor, approval)
     SELECT business_id, id, id, (id + 9) / 10 * 10, 'Customer ' || (id + 9) / 10 * 10,
            'customer-' || (id + 9) / 10 * 10 || '@example.org', 'Europe/Berlin', decode(md5(id::text), 'hex'),
-           sha256(id::text::bytea)
+           sha256(id::text::bytea), 3900, 'EUR', 1440, 0, 'automatic'
       FROM plan ORDER BY id
     """,
     """

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from server.domain.lifecycle import Actor, Status
+from server.domain.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Held:
     end: datetime
     provider: str
     location: str
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,6 @@ class Appointment:
     version: int
     capacity: int
     seats_taken: int
-    price_minor: int
-    currency: str
     business: str
     business_name: str
     service: str
@@ -104,6 +104,8 @@ class Attendee:
     token_salt: bytes
     cancelled_at: datetime | None
     fee_minor: int
+    terms: Terms
+    """What was promised to them: each in a class has their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,4 +152,5 @@ class Booked:
     """A booking that is now true."""
 
     appointment: Appointment
+    terms: Terms
     manage_token: str

@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 from server.domain.claims import Claim
 from server.domain.hours import DateException, Sheet, WeeklyWindow, open_sheet
 from server.domain.intervals import Spans
-from server.domain.policies import ChangePolicy
 from server.domain.reminders import ReminderRule
 from server.domain.rules import Question
+from server.domain.terms import Approval, Terms
 
 _MOST_SHEETS = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service's terms; a provider's own length and price are already in."""
+    """A service as it is offered; a provider's own length and price are already in."""
 
     id: int
     slug: str
@@ -33,10 +33,12 @@ class Service:
     notice_s: int
     horizon_s: int
     capacity: int
-    needs_approval: bool
+    approval: Approval
     per_customer_limit: int | None
     price_minor: int
-    policy: ChangePolicy
+    currency: str
+    change_window_min: int
+    cancel_fee_minor: int
     reminders: tuple[ReminderRule, ...]
     hours: tuple[WeeklyWindow, ...]
     phone_required: bool
@@ -48,6 +50,18 @@ class Service:
     def is_class(self) -> bool:
         """Several customers share one appointment."""
         return self.capacity > 1
+
+    @property
+    def terms(self) -> Terms:
+        """What whoever books it now is promised."""
+        return Terms(
+            price_minor=self.price_minor,
+            currency=self.currency,
+            duration_s=self.duration_s,
+            change_window_min=self.change_window_min,
+            cancel_fee_minor=self.cancel_fee_minor,
+            approval=self.approval,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from server.domain.appointment import Appointment, Attendee
 from server.domain.lifecycle import CHANGEABLE
-from server.domain.policies import ChangePolicy
 
 INVITES_PER_DAY = 3
 """How often a day one attendee gets an invitation again by asking for it."""
@@ -103,7 +102,6 @@ def meaning_of(
     answer: Answer,
     appointment: Appointment,
     attendee: Attendee,
-    policy: ChangePolicy,
     earlier: Sequence[Noted],
     *,
     sender: str | None,
@@ -129,7 +127,7 @@ def meaning_of(
         return Nothing("it answers an older invitation")
     if _is_repeated(answer, earlier):
         return Nothing("it was heard before, or is older than what was")
-    return _meaning_of_news(answer, appointment, attendee, policy, now)
+    return _meaning_of_news(answer, appointment, attendee, now)
 
 
 def _why_refused(answer: Answer, appointment: Appointment, attendee: Attendee, sender: str | None) -> str | None:
@@ -154,14 +152,12 @@ def _is_repeated(answer: Answer, earlier: Sequence[Noted]) -> bool:
     )
 
 
-def _meaning_of_news(
-    answer: Answer, appointment: Appointment, attendee: Attendee, policy: ChangePolicy, now: datetime
-) -> Meaning:
+def _meaning_of_news(answer: Answer, appointment: Appointment, attendee: Attendee, now: datetime) -> Meaning:
     if answer.start is not None:
         return _meaning_of_counter(answer, answer.start, appointment, now)
     if answer.partstat not in _NOTED:
         return Nothing("it does not say yes, no or maybe")
-    free_of_charge = now <= policy.closes_at(appointment.start) and now < appointment.start
+    free_of_charge = now <= attendee.terms.closes_at(appointment.start) and now < appointment.start
     if answer.partstat == _DECLINED and free_of_charge:
         return Cancel()
     if answer.partstat == attendee.partstat:

@@ -17,6 +17,7 @@ from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor, Status
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.domain.slots import find_starts
+from server.domain.terms import Approval
 from server.domain.zones import day_span
 from server.embedded import demo_data
 from server.settings import DatabaseSettings
@@ -208,7 +209,7 @@ async def _book_one(
 ) -> None:
     name = chance.choice(demo_data.CUSTOMERS)
     email = f"{name.lower().replace(' ', '.')}@example.com"
-    status = Status.PENDING if offer.service.needs_approval else Status.CONFIRMED
+    status = Status.PENDING if offer.service.approval is Approval.MANUAL else Status.CONFIRMED
     new = new_appointment(Choice(offer, resources, joins=False), start, uid=new_uid(), status=status)
     seat = await find_class(session, offer, new.start) if offer.service.is_class else None
     uid: UUID = seat.uid if seat else new.uid
@@ -219,6 +220,7 @@ async def _book_one(
             customer=CustomerDetails(name=name, email=email, timezone=offer.location.zone.key),
             customer_uid=new_uid(),
             answers={},
+            terms=offer.service.terms,
             token_salt=new_salt(),
             token_hash=token_hash(new_token()),
             reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC), has_phone=False),

@@ -12,20 +12,19 @@ from uuid import UUID
 from server.domain.appointment import Appointment, Attendee, Place
 from server.domain.events import Fact
 from server.domain.lifecycle import Status
-from server.domain.policies import ChangePolicy
 from server.domain.reminders import PlannedReminder
 from server.store.booking import NewAppointment
 from server.store.clauses import LOGGED, REMEMBERED, TOLD, log_values, memo_values, reminder_values
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
+from server.store.terms import terms_of
 
 APPOINTMENT_COLUMNS = """
 SELECT a.business_id, a.id, a.uid, a.status, a.starts_at, a.ends_at, a.timezone, a.sequence, a.version, a.capacity,
-       a.seats_taken, a.price_minor, a.currency, a.provider_id,
+       a.seats_taken, a.provider_id,
        b.slug AS business, b.name AS business_name, s.slug AS service, s.name AS service_name,
-       p.slug AS provider, p.name AS provider_name, l.slug AS location, l.name AS location_name,
-       s.change_window_min, s.cancel_fee_minor"""
+       p.slug AS provider, p.name AS provider_name, l.slug AS location, l.name AS location_name"""
 APPOINTMENT_TABLES = """
   FROM appointments a
   JOIN businesses b ON b.id = a.business_id
@@ -34,7 +33,9 @@ APPOINTMENT_TABLES = """
   JOIN locations l ON l.business_id = a.business_id AND l.id = a.location_id"""
 _ATTENDEE_COLUMNS = """,
        t.id AS attendee_id, t.name, t.email, t.phone, t.timezone AS attendee_timezone, t.locale, t.partstat, t.answers,
-       t.token_salt, t.cancelled_at, t.fee_minor"""
+       t.token_salt, t.cancelled_at, t.fee_minor,
+       t.price_minor, t.currency, t.change_window_min, t.cancel_fee_minor, t.approval,
+       date_part('epoch', a.ends_at - a.starts_at)::int AS duration_s"""
 _JOIN_ATTENDEE = " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
 
 PLACE_COLUMNS = (
@@ -46,13 +47,13 @@ PLACE_COLUMNS = (
 PLACE_TABLES = APPOINTMENT_TABLES + _JOIN_ATTENDEE
 
 
-async def find_place(session: Session, token_hash: bytes) -> tuple[Place, ChangePolicy] | None:
-    """The place that a manage token opens, and the policy that binds it. Sets the session's clock."""
+async def find_place(session: Session, token_hash: bytes) -> Place | None:
+    """The place that a manage token opens. Sets the session's clock."""
     row = await session.first(PLACE_COLUMNS + PLACE_TABLES + " WHERE t.token_hash = $1", token_hash)
     if row is None:
         return None
     session.now = row["now"]
-    return place_of(row), _policy(row)
+    return place_of(row)
 
 
 def place_of(row: Row) -> Place:
@@ -67,7 +68,7 @@ def place_of(row: Row) -> Place:
     )
 
 
-async def find_appointment(session: Session, business_id: int, uid: UUID) -> tuple[Appointment, ChangePolicy] | None:
+async def find_appointment(session: Session, business_id: int, uid: UUID) -> Appointment | None:
     """The appointment of this business with this UID. Sets the session's clock."""
     row = await session.first(
         APPOINTMENT_COLUMNS
@@ -80,7 +81,7 @@ async def find_appointment(session: Session, business_id: int, uid: UUID) -> tup
     if row is None:
         return None
     session.now = row["now"]
-    return appointment_of(row), _policy(row)
+    return appointment_of(row)
 
 
 async def attendees_of(session: Session, business_id: int, appointments: Sequence[int]) -> dict[int, list[Attendee]]:
@@ -304,8 +305,6 @@ def appointment_of(row: Row) -> Appointment:
         version=row["version"],
         capacity=row["capacity"],
         seats_taken=row["seats_taken"],
-        price_minor=row["price_minor"],
-        currency=row["currency"],
         business=row["business"],
         business_name=row["business_name"],
         service=row["service"],
@@ -331,10 +330,5 @@ def _attendee(row: Row) -> Attendee:
         token_salt=row["token_salt"],
         cancelled_at=row["cancelled_at"],
         fee_minor=row["fee_minor"],
-    )
-
-
-def _policy(row: Row) -> ChangePolicy:
-    return ChangePolicy(
-        window_min=row["change_window_min"], fee_minor=row["cancel_fee_minor"], currency=row["currency"]
+        terms=terms_of(row),
     )

@@ -15,6 +15,7 @@ from server.domain.catalogue import Offer
 from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Status
 from server.domain.reminders import PlannedReminder
+from server.domain.terms import Terms
 from server.store.clauses import (
     LOGGED,
     REMEMBERED,
@@ -28,13 +29,14 @@ from server.store.clauses import (
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
+from server.store.terms import terms_values
 
 _NEW_APPOINTMENT = """
 WITH appointment AS (
     INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
-                              timezone, local_day, capacity, seats_taken, price_minor, currency)
+                              timezone, local_day, capacity, seats_taken)
     VALUES (:business_id, :uid, :service_id, :provider_id, :location_id, :status, :starts_at, :ends_at,
-            :timezone, :local_day, :capacity, :seats, :price_minor, :currency)
+            :timezone, :local_day, :capacity, :seats)
     RETURNING business_id, id, status, sequence, starts_at
 )"""
 
@@ -75,9 +77,9 @@ _ATTENDEE = """
     RETURNING id
 ), attendee AS (
     INSERT INTO attendees (business_id, appointment_id, customer_id, name, email, phone, timezone, locale, answers,
-                           token_salt, token_hash)
+                           token_salt, token_hash, price_minor, currency, change_window_min, cancel_fee_minor, approval)
     SELECT business_id, appointment.id, customer.id, :name, :email, :phone, :customer_timezone, :locale, :answers,
-           :token_salt, :token_hash
+           :token_salt, :token_hash, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval
       FROM appointment, (SELECT id FROM known UNION ALL SELECT id FROM fresh) customer
     RETURNING id
 )"""
@@ -106,8 +108,10 @@ _JOIN = Statement(_TAKE_SEAT + _BOOKED)
 _HOLD_TIME = Statement(
     """
 WITH hold AS (
-    INSERT INTO holds (business_id, service_id, provider_id, location_id, starts_at, expires_at, token_hash)
-    VALUES (:business_id, :service_id, :provider_id, :location_id, :starts_at, :expires_at, :token_hash)
+    INSERT INTO holds (business_id, service_id, provider_id, location_id, starts_at, expires_at, token_hash,
+                       duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval)
+    VALUES (:business_id, :service_id, :provider_id, :location_id, :starts_at, :expires_at, :token_hash,
+            :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval)
     RETURNING business_id, id
 ), claimed AS (
     INSERT INTO claims (business_id, resource_id, during, hold_id, expires_at)
@@ -124,8 +128,9 @@ SELECT hold.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM
 _SEAT_HELD = """
 , hold AS (
     INSERT INTO holds (business_id, service_id, provider_id, location_id, appointment_id, starts_at, expires_at,
-                       token_hash)
-    SELECT business_id, :service_id, :provider_id, :location_id, id, starts_at, :hold_expires_at, :token_hash
+                       token_hash, duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval)
+    SELECT business_id, :service_id, :provider_id, :location_id, id, starts_at, :hold_expires_at, :token_hash,
+           :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval
       FROM appointment
 )"""
 _HOLD_FIRST_SEAT = Statement(_NEW_APPOINTMENT + _CLAIM + _SEAT_HELD + LOGGED + REMEMBERED + _OUTCOME)
@@ -185,8 +190,6 @@ class NewAppointment:
             "timezone": offer.location.zone.key,
             "local_day": self.local_day,
             "capacity": offer.service.capacity,
-            "price_minor": offer.service.price_minor,
-            "currency": offer.service.policy.currency,
             "claim_start": self.claim_start,
             "claim_end": self.claim_end,
             "resources": list(self.resources),
@@ -200,6 +203,7 @@ class NewAttendee:
     customer: CustomerDetails
     customer_uid: UUID
     answers: dict[str, str]
+    terms: Terms
     token_salt: bytes
     token_hash: bytes
     reminders: Sequence[PlannedReminder]
@@ -216,6 +220,7 @@ class NewAttendee:
             "answers": self.answers,
             "token_salt": self.token_salt,
             "token_hash": self.token_hash,
+            **terms_values(self.terms),
             **reminder_values(self.reminders),
         }
 
@@ -278,6 +283,7 @@ async def insert_hold(
     *,
     seat: Seat | None,
     actor: Actor,
+    terms: Terms,
     token_hash: bytes,
     expires_at: datetime,
     memo: Memo | None,
@@ -291,6 +297,7 @@ async def insert_hold(
         **new.values(),
         **memo_values(memo),
         **log_values(actor, now, from_status=None),
+        **terms_values(terms),
         "token_hash": token_hash,
         "hold_expires_at": expires_at,
         "expires_at": (None if seat and not seat.claim_expires_at else class_expiry) if is_class else expires_at,

@@ -7,8 +7,10 @@ Leaves making them to `booking`.
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.store.engine import Session
+from server.domain.terms import Terms
+from server.store.engine import Row, Session
 from server.store.set_aside import not_set_aside
+from server.store.terms import terms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,13 @@ class Hold:
     start: datetime
     expires_at: datetime
     created_at: datetime
+    terms: Terms
 
 
 _HOLDS = """
 SELECT h.business_id, b.slug AS business, h.id, s.slug AS service, p.slug AS provider, p.id AS provider_id,
-       l.slug AS location, h.appointment_id, h.starts_at AS start, h.expires_at, h.created_at
+       l.slug AS location, h.appointment_id, h.starts_at AS start, h.expires_at, h.created_at,
+       h.duration_s, h.price_minor, h.currency, h.change_window_min, h.cancel_fee_minor, h.approval
   FROM holds h
   JOIN businesses b ON b.id = h.business_id
   JOIN services s ON s.business_id = h.business_id AND s.id = h.service_id
@@ -42,7 +46,7 @@ SELECT h.business_id, b.slug AS business, h.id, s.slug AS service, p.slug AS pro
 async def find_hold(session: Session, token_hash: bytes) -> Hold | None:
     """The hold with this token."""
     row = await session.first(_HOLDS + " WHERE h.token_hash = $1", token_hash)
-    return Hold(**dict(row)) if row else None
+    return _hold(row) if row else None
 
 
 async def take_over(session: Session, hold: Hold) -> bool:
@@ -100,4 +104,21 @@ _EXPIRED = (
 
 async def take_expired(session: Session, limit: int) -> list[Hold]:
     """The oldest expired holds, locked for this transaction; those that another sweeper has are left out."""
-    return [Hold(**dict(row)) for row in await session.fetch(_EXPIRED, limit)]
+    return [_hold(row) for row in await session.fetch(_EXPIRED, limit)]
+
+
+def _hold(row: Row) -> Hold:
+    return Hold(
+        business_id=row["business_id"],
+        business=row["business"],
+        id=row["id"],
+        service=row["service"],
+        provider=row["provider"],
+        provider_id=row["provider_id"],
+        location=row["location"],
+        appointment_id=row["appointment_id"],
+        start=row["start"],
+        expires_at=row["expires_at"],
+        created_at=row["created_at"],
+        terms=terms_of(row),
+    )

@@ -12,8 +12,8 @@ from typing import Any
 from server.domain.catalogue import Location, Offer, Provider, Service
 from server.domain.errors import NotFound
 from server.domain.hours import DateException, WeeklyWindow
-from server.domain.policies import ChangePolicy
 from server.domain.reminders import ReminderRule
+from server.domain.terms import Approval
 from server.domain.zones import zone
 from server.holidays import public_holidays
 from server.store.engine import Row, Session
@@ -187,22 +187,17 @@ def _service(row: Row) -> Service:
         notice_s=row["min_notice_min"] * 60,
         horizon_s=row["horizon_days"] * 86_400,
         capacity=row["capacity"],
-        needs_approval=row["approval"] == "manual",
+        approval=Approval(row["approval"]),
         per_customer_limit=row["per_customer_limit"],
         price_minor=row["price_minor"],
-        policy=change_policy(row),
+        currency=row["currency"],
+        change_window_min=row["change_window_min"],
+        cancel_fee_minor=row["cancel_fee_minor"],
         reminders=reminder_rules(row["reminders"]),
         hours=_weekly(row["service_hours"]),
         phone_required=row["phone_required"],
         questions=tuple(row["questions"]),
         pays_online=row["payment"] == "online" and row["price_minor"] > 0,
-    )
-
-
-def change_policy(row: Row) -> ChangePolicy:
-    """The policy in a row of a service and its business."""
-    return ChangePolicy(
-        window_min=row["change_window_min"], fee_minor=row["cancel_fee_minor"], currency=row["currency"]
     )
 
 

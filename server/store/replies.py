@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from server.domain.appointment import Place
 from server.domain.events import Kind
-from server.domain.policies import ChangePolicy
 from server.domain.replies import Noted
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
 from server.store.engine import Session
@@ -16,18 +15,15 @@ from server.store.engine import Session
 _MOST_NOTED = 50
 
 
-async def find_invited(session: Session, business_id: int, attendee_id: int) -> tuple[Place, ChangePolicy] | None:
-    """The place of an attendee, and the policy that binds it. Sets the session's clock."""
+async def find_invited(session: Session, business_id: int, attendee_id: int) -> Place | None:
+    """The place of an attendee. Sets the session's clock."""
     row = await session.first(
         PLACE_COLUMNS + PLACE_TABLES + " WHERE t.business_id = $1 AND t.id = $2", business_id, attendee_id
     )
     if row is None:
         return None
     session.now = row["now"]
-    policy = ChangePolicy(
-        window_min=row["change_window_min"], fee_minor=row["cancel_fee_minor"], currency=row["currency"]
-    )
-    return place_of(row), policy
+    return place_of(row)
 
 
 _NOTED = """

@@ -18,6 +18,7 @@ from server.domain.errors import CatalogueChanged, DetailsMissing, PaymentRequir
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor, Status, Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
+from server.domain.terms import Approval
 from server.domain.zones import local_date
 from server.store.booking import (
     NewAppointment,
@@ -150,13 +151,17 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     remaining = await _remaining(session, offers[0], order)
     choice = await choose(session, offers, start, customer_remaining=remaining, as_of=as_of)
     seat = await seat_of(session, choice, start)
-    step = Step.REQUEST if choice.offer.service.needs_approval and order.actor is Actor.CUSTOMER else Step.BOOK
+    service = choice.offer.service
+    step = Step.REQUEST if service.approval is Approval.MANUAL and order.actor is Actor.CUSTOMER else Step.BOOK
     status = after(step, seat.status if seat else None)
     new = new_appointment(choice, start, uid=seat.uid if seat else None, status=status)
     salt = new_salt()
     token = core.vault.manage_token(salt)
-    booked = Booked(appointment=as_appointment(order.choice.business, new, seat), manage_token=token)
-    service = choice.offer.service
+    booked = Booked(
+        appointment=as_appointment(order.choice.business, new, seat),
+        terms=service.terms,
+        manage_token=token,
+    )
     written = await insert_booking(
         session,
         new,
@@ -164,6 +169,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
             customer=order.customer,
             customer_uid=new_uid(),
             answers=dict(order.answers),
+            terms=service.terms,
             token_salt=salt,
             token_hash=token_hash(token),
             reminders=plan_reminders(
@@ -236,8 +242,6 @@ def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> App
         version=1,
         capacity=offer.service.capacity,
         seats_taken=1,
-        price_minor=offer.service.price_minor,
-        currency=offer.service.policy.currency,
         business=business,
         business_name="",
         service=offer.service.slug,

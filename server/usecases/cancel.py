@@ -6,7 +6,7 @@ Leaves moving it to `reschedule`.
 
 from dataclasses import dataclass, replace
 
-from server.domain.appointment import Appointment
+from server.domain.appointment import Appointment, Attendee
 from server.domain.errors import IllegalTransition
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Status, Step, after
@@ -27,6 +27,8 @@ class Cancelled:
 
     appointment: Appointment
     fee_minor: int
+    currency: str | None
+    """Of the fee; None where no customer cancelled."""
 
 
 async def cancel(
@@ -56,9 +58,7 @@ async def _cancel_one(
     if attendee is not None and attendee.cancelled_at is not None:
         raise IllegalTransition(status=Status.CANCELLED, wanted=Step.CANCEL)
     ended = after(Step.CANCEL, appointment.status)
-    fee = fee_for_cancelling(
-        target.policy, appointment.start, now=session.now, actor=target.actor, accepts_fee=accepts_fee
-    )
+    fee = _fee(session, target, appointment, attendee, accepts_fee=accepts_fee)
     # A class goes on without the one who leaves, unless they were the last.
     stays = attendee is not None and appointment.seats_taken > 1
     seats = 1 if attendee is not None else appointment.seats_taken
@@ -79,6 +79,7 @@ async def _cancel_one(
             seats_taken=appointment.seats_taken - seats,
         ),
         fee_minor=fee,
+        currency=attendee.terms.currency if attendee is not None else None,
     )
     remembered = await write_step(
         session,
@@ -96,6 +97,17 @@ async def _cancel_one(
     if not stays:
         await _return_payment(session, appointment, fee)
     return result
+
+
+def _fee(
+    session: Session, target: Target, appointment: Appointment, attendee: Attendee | None, *, accepts_fee: bool
+) -> int:
+    """What cancelling costs the attendee, by the terms that they were shown when they booked."""
+    if attendee is None:
+        return 0
+    return fee_for_cancelling(
+        attendee.terms, appointment.start, now=session.now, actor=target.actor, accepts_fee=accepts_fee
+    )
 
 
 async def _return_payment(session: Session, appointment: Appointment, fee_minor: int) -> None:

@@ -7,6 +7,7 @@ Leaves the change to its neighbours.
 from server.domain.appointment import Appointment, Attendee
 from server.domain.errors import IllegalTransition, NotFound
 from server.domain.lifecycle import Step, after
+from server.domain.policies import check_moving
 from server.store.appointments import attendees_of, find_appointment, lock_appointment
 from server.store.engine import Session
 from server.usecases.places import Target
@@ -31,7 +32,7 @@ async def current(session: Session, target: Target) -> tuple[Appointment, Attend
     found = await find_appointment(session, appointment.business_id, appointment.uid)
     assert found is not None, "it is locked"
     session.now = now
-    fresh = found[0]
+    fresh = found
     if attendee is None:
         return fresh, None
     everyone = (await attendees_of(session, fresh.business_id, [fresh.id]))[fresh.id]
@@ -51,6 +52,17 @@ def check_movable(target: Target) -> None:
     after(Step.RESCHEDULE, target.appointment.status)
     if target.attendee is not None and target.attendee.cancelled_at is not None:
         raise IllegalTransition(status="cancelled", wanted=Step.RESCHEDULE)
+
+
+def check_in_time(session: Session, target: Target, appointment: Appointment, attendee: Attendee | None) -> None:
+    """
+    Whether the attendee may still move, by the terms that they were shown when they booked.
+
+    Raises:
+        PolicyClosed: They are too late.
+    """
+    if attendee is not None:
+        check_moving(attendee.terms, appointment.start, now=session.now, actor=target.actor)
 
 
 def has_phone(attendee: Attendee | None) -> bool:

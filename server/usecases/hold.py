@@ -101,12 +101,14 @@ async def _hold_one(core: Core, session: Session, offers: list[Offer], start: in
         end=new.end,
         provider=offer.provider.slug,
         location=offer.location.slug,
+        terms=offer.service.terms,
     )
     written = await insert_hold(
         session,
         new,
         seat=seat,
         actor=wish.actor,
+        terms=held.terms,
         token_hash=token_hash(token),
         expires_at=expires_at,
         memo=wish.once.memo(core.vault, held),

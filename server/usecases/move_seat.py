@@ -11,13 +11,12 @@ from server.domain.catalogue import Offer
 from server.domain.errors import IllegalTransition, SlotTaken
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Step, after
-from server.domain.policies import check_moving
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.appointments import write_step
 from server.store.booking import move_attendee
 from server.store.engine import Session
 from server.usecases.book import as_appointment, new_appointment
-from server.usecases.changing import check_movable, current, has_phone
+from server.usecases.changing import check_in_time, check_movable, current, has_phone
 from server.usecases.claiming import choose, seat_of
 from server.usecases.core import Core
 from server.usecases.once import Once
@@ -31,7 +30,7 @@ async def move_seat(
     old, attendee = await current(session, target)
     assert attendee is not None, "a seat has somebody in it"
     check_movable(replace(target, appointment=old, attendee=attendee))
-    check_moving(target.policy, old.start, now=session.now, actor=target.actor)
+    check_in_time(session, target, old, attendee)
     if int(old.start.timestamp()) == start:
         raise IllegalTransition(status=old.status, wanted=Step.RESCHEDULE)
     choice = await choose(session, offers, start)
@@ -43,9 +42,7 @@ async def move_seat(
         uid=seat.uid if seat else None,
         status=after(Step.BOOK, seat.status if seat else None),
     )
-    moved = replace(
-        as_appointment(old.business, new, seat), business_name=old.business_name, price_minor=old.price_minor
-    )
+    moved = replace(as_appointment(old.business, new, seat), business_name=old.business_name)
     written = await move_attendee(
         session,
         new,

@@ -146,7 +146,7 @@ async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: in
             "service_id": offer.service.id,
             "method": method,
             "amount_minor": offer.service.price_minor,
-            "currency": offer.service.policy.currency,
+            "currency": offer.service.currency,
             "order_sealed": sealed,
             "expires_at": expires_at,
         }

@@ -10,7 +10,7 @@ from uuid import UUID
 from server.domain.appointment import Appointment, Attendee, Place
 from server.domain.errors import NotFound, PolicyClosed
 from server.domain.lifecycle import CHANGEABLE, Actor
-from server.domain.policies import ChangePolicy, check_moving
+from server.domain.policies import check_moving
 from server.store.appointments import attendees_of, find_appointment, find_place
 from server.store.engine import Session
 from server.tokens import token_hash
@@ -22,7 +22,6 @@ class Target:
     """An appointment to be changed, by whom, and the attendee it is about (None: all of them)."""
 
     appointment: Appointment
-    policy: ChangePolicy
     actor: Actor
     attendee: Attendee | None = None
 
@@ -32,7 +31,6 @@ class View:
     """A place as its customer may see it, and what is possible now."""
 
     place: Place
-    policy: ChangePolicy
     can_cancel: bool
     can_reschedule: bool
     late_fee_minor: int
@@ -46,8 +44,8 @@ async def target_of_token(core: Core, token: str) -> Target:
         NotFound: There is no such token.
     """
     async with core.database.reading() as session:
-        place, policy = await _place(session, token)
-    return Target(appointment=place.appointment, policy=policy, actor=Actor.CUSTOMER, attendee=place.attendee)
+        place = await _place(session, token)
+    return Target(appointment=place.appointment, actor=Actor.CUSTOMER, attendee=place.attendee)
 
 
 async def target_of_staff(core: Core, business_id: int, uid: UUID) -> Target:
@@ -58,11 +56,10 @@ async def target_of_staff(core: Core, business_id: int, uid: UUID) -> Target:
         NotFound: The business has no such appointment.
     """
     async with core.database.reading() as session:
-        found = await find_appointment(session, business_id, uid)
-    if found is None:
+        appointment = await find_appointment(session, business_id, uid)
+    if appointment is None:
         raise NotFound(what="appointment")
-    appointment, policy = found
-    return Target(appointment=appointment, policy=policy, actor=Actor.PROVIDER)
+    return Target(appointment=appointment, actor=Actor.PROVIDER)
 
 
 async def view(core: Core, token: str) -> View:
@@ -73,23 +70,22 @@ async def view(core: Core, token: str) -> View:
         NotFound: There is no such token.
     """
     async with core.database.reading() as session:
-        place, policy = await _place(session, token)
+        place = await _place(session, token)
         now = session.now
-    appointment = place.appointment
+    appointment, terms = place.appointment, place.attendee.terms
     alive = appointment.status in CHANGEABLE and place.attendee.cancelled_at is None
-    in_time = now <= policy.closes_at(appointment.start)
+    in_time = now <= terms.closes_at(appointment.start)
     try:
-        check_moving(policy, appointment.start, now=now, actor=Actor.CUSTOMER)
+        check_moving(terms, appointment.start, now=now, actor=Actor.CUSTOMER)
     except PolicyClosed:
         can_move = False
     else:
         can_move = alive
     return View(
         place=place,
-        policy=policy,
-        can_cancel=alive and now < appointment.start and (in_time or policy.fee_minor > 0),
+        can_cancel=alive and now < appointment.start and (in_time or terms.cancel_fee_minor > 0),
         can_reschedule=can_move,
-        late_fee_minor=0 if in_time else policy.fee_minor,
+        late_fee_minor=0 if in_time else terms.cancel_fee_minor,
     )
 
 
@@ -101,15 +97,14 @@ async def show(core: Core, business_id: int, uid: UUID) -> tuple[Appointment, li
         NotFound: The business has no such appointment.
     """
     async with core.database.reading() as session:
-        found = await find_appointment(session, business_id, uid)
-        if found is None:
+        appointment = await find_appointment(session, business_id, uid)
+        if appointment is None:
             raise NotFound(what="appointment")
-        appointment = found[0]
         attendees = await attendees_of(session, business_id, [appointment.id])
     return appointment, attendees[appointment.id]
 
 
-async def _place(session: Session, token: str) -> tuple[Place, ChangePolicy]:
+async def _place(session: Session, token: str) -> Place:
     found = await find_place(session, token_hash(token))
     if found is None:
         raise NotFound(what="appointment")

@@ -20,7 +20,6 @@ from server.domain.appointment import Place
 from server.domain.errors import BookingError, IllegalTransition, InFlight, NotFound, PolicyClosed, Unavailable
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor
-from server.domain.policies import ChangePolicy
 from server.domain.replies import (
     Answer,
     Cancel,
@@ -69,7 +68,7 @@ _WRITTEN_DOWN: Mapping[type, Received] = {
 }
 
 
-async def invited_at(core: Core, address: ReplyAddress) -> tuple[Place, ChangePolicy]:
+async def invited_at(core: Core, address: ReplyAddress) -> Place:
     """
     The place whose answers *address* takes.
 
@@ -79,7 +78,7 @@ async def invited_at(core: Core, address: ReplyAddress) -> tuple[Place, ChangePo
     """
     async with core.database.reading() as session:
         found = await find_invited(session, address.business_id, address.attendee_id)
-    if found is None or not core.vault.is_reply_address(address, found[0].attendee.token_salt):
+    if found is None or not core.vault.is_reply_address(address, found.attendee.token_salt):
         raise NotFound(what="address")
     return found
 
@@ -95,17 +94,17 @@ async def receive_reply(core: Core, address: ReplyAddress, sender: str | None, m
         NotFound: Nobody has this address.
         Unavailable: Postgres is away; send it again.
     """
-    place, _ = await invited_at(core, address)
+    place = await invited_at(core, address)
     try:
         answer = _answer_in(message)
     except Unreadable as error:
         return _refused(place, str(error))
 
-    async def work(session: Session) -> tuple[Place, ChangePolicy, Meaning]:
+    async def work(session: Session) -> tuple[Place, Meaning]:
         return await _take(session, place, answer, sender)
 
-    place, policy, meaning = await core.database.transact(work)
-    target = Target(appointment=place.appointment, policy=policy, actor=Actor.CUSTOMER, attendee=place.attendee)
+    place, meaning = await core.database.transact(work)
+    target = Target(appointment=place.appointment, actor=Actor.CUSTOMER, attendee=place.attendee)
     match meaning:
         case Cancel():
             return await _cancel(core, target, place, answer)
@@ -152,21 +151,18 @@ def _answer_in(message: Message) -> Answer:
     )
 
 
-async def _take(
-    session: Session, place: Place, answer: Answer, sender: str | None
-) -> tuple[Place, ChangePolicy, Meaning]:
+async def _take(session: Session, place: Place, answer: Answer, sender: str | None) -> tuple[Place, Meaning]:
     """What *answer* means, decided under the appointment's lock; what is only to be written down is written."""
     appointment = place.appointment
     await lock_appointment(session, appointment)
     found = await find_invited(session, appointment.business_id, place.attendee.id)
     if found is None:
         raise NotFound(what="address")
-    place, policy = found
+    place = found
     meaning = meaning_of(
         answer,
         place.appointment,
         place.attendee,
-        policy,
         await noted_answers(session, place),
         sender=sender,
         invited_today=await invited_again(session, place, within=_DAY),
@@ -182,7 +178,7 @@ async def _take(
             await _tell(session, place, Kind.INVITE_REQUESTED, answer, {})
         case _:
             pass
-    return place, policy, meaning
+    return place, meaning
 
 
 async def _cancel(core: Core, target: Target, place: Place, answer: Answer) -> Received:

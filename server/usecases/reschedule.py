@@ -13,13 +13,12 @@ from server.domain.claims import Claim
 from server.domain.errors import SlotTaken
 from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Actor
-from server.domain.policies import check_moving
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.appointments import claimed_resources, release_claims, write_move
 from server.store.engine import Session
 from server.store.locks import in_order, keys_for
 from server.usecases.book import new_appointment
-from server.usecases.changing import check_movable, current, has_phone
+from server.usecases.changing import check_in_time, check_movable, current, has_phone
 from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
 from server.usecases.core import Core
 from server.usecases.move_seat import move_seat
@@ -81,7 +80,7 @@ async def _move(
 ) -> Appointment:
     appointment, attendee = await current(session, target)
     check_movable(replace(target, appointment=appointment, attendee=attendee))
-    check_moving(target.policy, appointment.start, now=session.now, actor=target.actor)
+    check_in_time(session, target, appointment, attendee)
     await release_claims(session, appointment)
     by_provider = target.actor is Actor.CALENDAR
     choice = await choose(session, offers, start, moving=appointment, by_provider=by_provider)

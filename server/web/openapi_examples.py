@@ -13,6 +13,15 @@ _SLOT = {
     "start": "2026-12-01T09:30:00+01:00",
     "end": "2026-12-01T10:00:00+01:00",
 }
+_TERMS = {
+    "price_minor": 4500,
+    "currency": "EUR",
+    "currency_digits": 2,
+    "duration_min": 30,
+    "change_window_min": 1440,
+    "cancel_fee_minor": 0,
+    "approval": "automatic",
+}
 
 EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("GET", f"{_BUSINESS}/availability"): {
@@ -30,6 +39,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
             **_SLOT,
             "provider": "anna",
             "location": "main-street",
+            "terms": _TERMS,
         },
     },
     ("POST", f"{_BUSINESS}/appointments"): {
@@ -56,9 +66,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
             "service": "haircut",
             "location": "main-street",
             "sequence": 0,
-            "price_minor": 4500,
-            "currency": "EUR",
-            "currency_digits": 2,
+            "terms": _TERMS,
             "manage_token": "Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
             "manage_url": "https://book.example.com/manage/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe",
             "ics_url": "https://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",

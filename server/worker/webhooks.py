@@ -67,9 +67,8 @@ async def _body(session: Session, delivery: Delivery) -> str:
     about = payload.pop("attendee", None)
     payload.pop("endpoint", None)
     if delivery.appointment_id is not None:
-        found = await find_appointment(session, delivery.business_id, UUID(payload["appointment"]))
-        if found is not None:
-            appointment = found[0]
+        appointment = await find_appointment(session, delivery.business_id, UUID(payload["appointment"]))
+        if appointment is not None:
             there = await attendees_of(session, delivery.business_id, [appointment.id])
             people = [a for a in there[appointment.id] if a.id == about or (about is None and a.cancelled_at is None)]
             payload |= {**_appointment(appointment), "attendees": [_attendee(attendee) for attendee in people]}
@@ -84,16 +83,16 @@ def _appointment(appointment: Appointment) -> dict[str, object]:
         "service": appointment.service,
         "provider": appointment.provider,
         "location": appointment.location,
-        "price_minor": appointment.price_minor,
-        "currency": appointment.currency,
     }
 
 
-def _attendee(customer: Attendee) -> dict[str, str]:
+def _attendee(customer: Attendee) -> dict[str, object]:
     return {
         "name": customer.name,
         "email": customer.email,
         "phone": customer.phone,
         "timezone": customer.timezone,
         "locale": customer.locale,
+        "price_minor": customer.terms.price_minor,
+        "currency": customer.terms.currency,
     }

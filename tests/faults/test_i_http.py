@@ -109,7 +109,7 @@ async def test_I84_the_price_is_the_server_s(client: Client, world: World) -> No
 
     _, booked = await answer(client, world, json.dumps(world.order_json(world.at(10), service="dear")))
 
-    assert booked["price_minor"] == 9900
+    assert booked["terms"]["price_minor"] == 9900
 
 
 async def test_I86_a_body_over_the_limit_is_a_413(client: Client, world: World) -> None:

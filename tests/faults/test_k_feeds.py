@@ -110,9 +110,9 @@ async def _fill(world: World, number: int) -> None:
     await world.sql(
         """
         INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
-                                  timezone, local_day, seats_taken, price_minor, currency)
+                                  timezone, local_day, seats_taken)
         SELECT s.business_id, gen_random_uuid(), s.id, p.id, l.id, 'confirmed', t, t + interval '30 min',
-               'Europe/Berlin', t::date, 1, 0, 'EUR'
+               'Europe/Berlin', t::date, 1
           FROM services s, providers p, locations l,
                generate_series(1, $2) n, LATERAL (SELECT now() + n * interval '30 min' AS t) times
          WHERE s.business_id = $1 AND p.business_id = $1 AND l.business_id = $1

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -26,6 +27,7 @@ from server.store.migrate import (
     current_revision,
     head_revision,
     migrate,
+    script_config,
 )
 from server.store.schema import metadata
 from server.store.urls import UnusableUrl, async_url
@@ -260,3 +262,59 @@ async def test_text_messages_to_mail_addresses_become_mails(empty_database_url: 
         ("provider", "mail", 60),
     ]
     assert [tuple(row) for row in states] == [("one", "skipped"), ("two", "queued")]
+
+
+async def test_bookings_and_holds_of_before_get_the_terms_that_they_had(empty_database_url: str) -> None:
+    """Once only the price was kept, and on the way back it is again."""
+    await migrate(empty_database_url, target="0008")
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(
+        """
+        INSERT INTO businesses (slug, name, currency) VALUES ('b', 'B', 'CHF');
+        INSERT INTO locations (business_id, slug, name, timezone) VALUES (1, 'l', 'L', 'UTC');
+        INSERT INTO resources (business_id, slug, name, kind) VALUES (1, 'p', 'P', 'provider'),
+            (1, 'q', 'Q', 'provider');
+        INSERT INTO providers (business_id, slug, name, resource_id) VALUES (1, 'p', 'P', 1), (1, 'q', 'Q', 2);
+        INSERT INTO services (business_id, slug, name, duration_min, price_minor, change_window_min, cancel_fee_minor,
+                              approval) VALUES (1, 's', 'S', 30, 5000, 90, 700, 'manual');
+        INSERT INTO provider_services (business_id, provider_id, service_id, duration_min, price_minor)
+        VALUES (1, 1, 1, 45, 6000);
+        INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
+                                  timezone, local_day, seats_taken, price_minor, currency)
+        VALUES (1, gen_random_uuid(), 1, 1, 1, 'confirmed', now() + interval '1 day', now() + interval '25 hours',
+                'UTC', current_date, 1, 4000, 'EUR');
+        INSERT INTO customers (business_id, uid, email, name, timezone)
+        VALUES (1, gen_random_uuid(), 'ada@example.com', 'Ada', 'UTC');
+        INSERT INTO attendees (business_id, appointment_id, customer_id, name, email, timezone, token_salt, token_hash)
+        VALUES (1, 1, 1, 'Ada', 'ada@example.com', 'UTC', 'x', 'y');
+        INSERT INTO holds (business_id, service_id, provider_id, location_id, starts_at, expires_at, token_hash)
+        VALUES (1, 1, 1, 1, now(), now() + interval '5 min', 'a'), (1, 1, 2, 1, now(), now(), 'b');
+        """
+    )
+    terms = "price_minor, currency, change_window_min, cancel_fee_minor, approval"
+
+    await migrate(empty_database_url)
+
+    places = await connection.fetch(f"SELECT {terms} FROM attendees")
+    holds = await connection.fetch(f"SELECT {terms}, duration_s FROM holds ORDER BY id")
+    await _back_to(empty_database_url, "0008")
+    before = await connection.fetchrow("SELECT price_minor, currency FROM appointments")
+    await connection.close()
+    assert [tuple(row) for row in places] == [(4000, "EUR", 90, 700, "manual")]
+    assert [tuple(row) for row in holds] == [
+        (6000, "CHF", 90, 700, "manual", 2700),
+        (5000, "CHF", 90, 700, "manual", 1800),
+    ]
+    assert tuple(before) == (4000, "EUR")
+
+
+async def _back_to(database_url: str, revision: str) -> None:
+    def downgrade(connection: Connection) -> None:
+        config = script_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    engine = create_async_engine(async_url(database_url))
+    async with engine.begin() as connection:
+        await connection.run_sync(downgrade)
+    await engine.dispose()

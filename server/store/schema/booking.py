@@ -21,11 +21,26 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import CIDR, JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.sql.schema import SchemaItem
 
 from server.domain.channels import PEOPLE, TO_PEOPLE, one_of
 from server.store.schema.base import belongs_to, created_at, tenant_table, unique_in_business, versioned
 
 _STATES = "('held', 'pending', 'confirmed', 'completed', 'no_show', 'cancelled', 'declined')"
+
+
+def _terms() -> tuple[SchemaItem, ...]:
+    """What was promised. The length stands elsewhere in the row, where it has one."""
+    return (
+        Column("price_minor", Integer, nullable=False),
+        Column("currency", String(3), nullable=False),
+        Column("change_window_min", Integer, nullable=False),
+        Column("cancel_fee_minor", Integer, nullable=False),
+        Column("approval", String(16), nullable=False),
+        CheckConstraint("price_minor >= 0 AND cancel_fee_minor >= 0 AND change_window_min >= 0", name="terms"),
+        CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
+    )
+
 
 customers = tenant_table(
     "customers",
@@ -54,8 +69,6 @@ appointments = tenant_table(
     Column("sequence", Integer, nullable=False, server_default=text("0")),
     Column("capacity", Integer, nullable=False, server_default=text("1")),
     Column("seats_taken", Integer, nullable=False, server_default=text("0")),
-    Column("price_minor", Integer, nullable=False),
-    Column("currency", String(3), nullable=False),
     *versioned(),
     unique_in_business("uid"),
     belongs_to("service_id", "services"),
@@ -65,7 +78,6 @@ appointments = tenant_table(
     CheckConstraint("ends_at > starts_at", name="times"),
     CheckConstraint("sequence >= 0", name="sequence"),
     CheckConstraint("seats_taken BETWEEN 0 AND capacity", name="seats"),
-    CheckConstraint("price_minor >= 0", name="price"),
     Index("ix_appointments_provider_day", "business_id", "provider_id", "local_day"),
     Index("ix_appointments_starts", "business_id", "starts_at", "id"),
 )
@@ -88,6 +100,7 @@ attendees = tenant_table(
     Column("fee_minor", Integer, nullable=False, server_default=text("0")),
     Column("proved_at", DateTime(timezone=True)),
     Column("network", CIDR),
+    *_terms(),
     created_at(),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
     belongs_to("customer_id", "customers"),
@@ -113,11 +126,14 @@ holds = tenant_table(
     Column("token_hash", LargeBinary, nullable=False),
     Column("network", CIDR),
     Column("prolonged_at", DateTime(timezone=True)),
+    Column("duration_s", Integer, nullable=False),
+    *_terms(),
     created_at(),
     belongs_to("service_id", "services", ondelete="CASCADE"),
     belongs_to("provider_id", "providers", ondelete="CASCADE"),
     belongs_to("location_id", "locations", ondelete="CASCADE"),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
+    CheckConstraint("duration_s > 0", name="duration"),
     Index("ix_holds_token_hash", "token_hash"),
     Index("ix_holds_expires", "expires_at"),
     Index("ix_holds_appointment", "business_id", "appointment_id", postgresql_where=text("appointment_id IS NOT NULL")),

@@ -212,4 +212,4 @@ async def _target(turn: Turn, event: PushedEvent) -> Target | None:
         found = await target_of_staff(turn.core, event.business_id, event.appointment)
     except NotFound:
         return None
-    return Target(appointment=found.appointment, policy=found.policy, actor=Actor.CALENDAR)
+    return Target(appointment=found.appointment, actor=Actor.CALENDAR)

@@ -66,14 +66,14 @@ async def get_invite(request: web.Request) -> web.Response:
 
 
 def _place_answer(seen: View) -> PlaceAnswer:
-    appointment = seen.place.appointment
+    appointment, terms = seen.place.appointment, seen.place.attendee.terms
     return place_answer(
         seen.place,
         PolicyShape(
-            free_until=seen.policy.closes_at(appointment.start),
+            free_until=terms.closes_at(appointment.start),
             can_cancel=seen.can_cancel,
             can_reschedule=seen.can_reschedule,
             late_fee_minor=seen.late_fee_minor,
-            currency=appointment.currency,
+            currency=terms.currency,
         ),
     )

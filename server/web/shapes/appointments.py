@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
+from server.domain.terms import Approval, Terms
 from server.usecases.cancel import Cancelled
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Written, Zone
 
@@ -41,6 +42,30 @@ class HoldOrder(Shape):
         )
 
 
+class TermsShape(Priced):
+    """What is promised to whoever books: kept from the hold on, whatever is edited meanwhile."""
+
+    price_minor: int
+    duration_min: int
+    change_window_min: int
+    """Cancelling and moving are free until so many minutes before the start."""
+    cancel_fee_minor: int
+    """What a later cancellation costs; 0 means that later is not possible online."""
+    approval: Approval
+
+    @classmethod
+    def of(cls, terms: Terms) -> "TermsShape":
+        """From the value."""
+        return cls.model_construct(
+            price_minor=terms.price_minor,
+            currency=terms.currency,
+            duration_min=terms.duration_s // 60,
+            change_window_min=terms.change_window_min,
+            cancel_fee_minor=terms.cancel_fee_minor,
+            approval=terms.approval,
+        )
+
+
 class HoldAnswer(Shape):
     """A time that is kept."""
 
@@ -50,6 +75,7 @@ class HoldAnswer(Shape):
     end: datetime
     provider: Slug
     location: Slug
+    terms: TermsShape
 
     @classmethod
     def of(cls, held: Held) -> "HoldAnswer":
@@ -61,6 +87,7 @@ class HoldAnswer(Shape):
             end=held.end,
             provider=held.provider,
             location=held.location,
+            terms=TermsShape.of(held.terms),
         )
 
 
@@ -112,7 +139,7 @@ class AppointmentOrder(HoldOrder):
         )
 
 
-class AppointmentAnswer(Priced):
+class AppointmentAnswer(Shape):
     """A booking that is true, with the links that its customer needs."""
 
     id: str
@@ -124,7 +151,7 @@ class AppointmentAnswer(Priced):
     service: Slug
     location: Slug
     sequence: int
-    price_minor: int
+    terms: TermsShape
     manage_token: Token
     manage_url: str
     ics_url: str
@@ -145,8 +172,7 @@ class AppointmentAnswer(Priced):
             service=a.service,
             location=a.location,
             sequence=a.sequence,
-            price_minor=a.price_minor,
-            currency=a.currency,
+            terms=TermsShape.of(booked.terms),
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
             ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
@@ -188,7 +214,7 @@ class Named(Shape):
     name: str
 
 
-class PlaceAnswer(Priced):
+class PlaceAnswer(Shape):
     """An appointment as its customer sees it."""
 
     id: str
@@ -201,7 +227,7 @@ class PlaceAnswer(Priced):
     service: Named
     provider: Named
     location: Named
-    price_minor: int
+    terms: TermsShape
     customer: CustomerShape
     answers: Answers
     fee_minor: int
@@ -271,7 +297,7 @@ class CancelAnswer(Shape):
     def of(cls, done: Cancelled) -> "CancelAnswer":
         """From the value."""
         a = done.appointment
-        fee = Money(amount_minor=done.fee_minor, currency=a.currency) if done.fee_minor else None
+        fee = Money(amount_minor=done.fee_minor, currency=done.currency) if done.fee_minor and done.currency else None
         return cls(id=str(a.uid), status=a.status, fee=fee)
 
 
@@ -295,8 +321,7 @@ def place_answer(place: Place, policy: PolicyShape) -> PlaceAnswer:
         service=Named(slug=a.service, name=a.service_name),
         provider=Named(slug=a.provider, name=a.provider_name),
         location=Named(slug=a.location, name=a.location_name),
-        price_minor=a.price_minor,
-        currency=a.currency,
+        terms=TermsShape.of(t.terms),
         customer=CustomerShape.model_construct(
             name=t.name, email=t.email, phone=t.phone or None, timezone=t.timezone, locale=t.locale
         ),

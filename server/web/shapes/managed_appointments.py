@@ -9,11 +9,11 @@ from typing import Literal
 
 from server.domain.appointment import Appointment, Attendee
 from server.domain.lifecycle import Status
-from server.web.shapes.appointments import Answers
-from server.web.shapes.base import Priced, Shape, Slug, Zone
+from server.web.shapes.appointments import Answers, TermsShape
+from server.web.shapes.base import Shape, Slug, Zone
 
 
-class ManagedAppointment(Priced):
+class ManagedAppointment(Shape):
     """An appointment as the business sees it."""
 
     id: str
@@ -28,7 +28,6 @@ class ManagedAppointment(Priced):
     location: Slug
     capacity: int
     seats_taken: int
-    price_minor: int
     attendees: list["AttendeeShape"]
 
 
@@ -44,6 +43,8 @@ class AttendeeShape(Shape):
     answers: Answers
     cancelled_at: datetime | None
     fee_minor: int
+    terms: TermsShape
+    """What was promised to them; in a class each has their own."""
 
     @classmethod
     def of(cls, attendee: Attendee) -> "AttendeeShape":
@@ -58,6 +59,7 @@ class AttendeeShape(Shape):
             answers=dict(attendee.answers),
             cancelled_at=attendee.cancelled_at,
             fee_minor=attendee.fee_minor,
+            terms=TermsShape.of(attendee.terms),
         )
 
 
@@ -77,7 +79,5 @@ def managed(appointment: Appointment, attendees: list[Attendee]) -> ManagedAppoi
         location=a.location,
         capacity=a.capacity,
         seats_taken=a.seats_taken,
-        price_minor=a.price_minor,
-        currency=a.currency,
         attendees=[AttendeeShape.of(attendee) for attendee in attendees],
     )

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from server.domain.appointment import Appointment, Attendee
 from server.domain.lifecycle import Status
-from server.domain.policies import ChangePolicy
 from server.domain.replies import (
     INVITES_PER_DAY,
     Answer,
@@ -25,6 +24,7 @@ from server.domain.replies import (
     Refuse,
     meaning_of,
 )
+from server.domain.terms import Approval, Terms
 
 _START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 _SAID = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
@@ -43,8 +43,6 @@ _APPOINTMENT = Appointment(
     version=3,
     capacity=1,
     seats_taken=1,
-    price_minor=0,
-    currency="EUR",
     business="salon",
     business_name="Salon",
     service="cut",
@@ -54,6 +52,14 @@ _APPOINTMENT = Appointment(
     provider_id=4,
     location="here",
     location_name="Here",
+)
+_DAY_BEFORE = Terms(
+    price_minor=0,
+    currency="EUR",
+    duration_s=1800,
+    change_window_min=1_440,
+    cancel_fee_minor=0,
+    approval=Approval.AUTOMATIC,
 )
 _ADA = Attendee(
     id=5,
@@ -67,8 +73,8 @@ _ADA = Attendee(
     token_salt=b"",
     cancelled_at=None,
     fee_minor=0,
+    terms=_DAY_BEFORE,
 )
-_DAY_BEFORE = ChangePolicy(window_min=1_440, fee_minor=0, currency="EUR")
 
 
 def _reply(partstat: str = "ACCEPTED", **changes) -> Answer:
@@ -97,15 +103,12 @@ def _meaning(
     *,
     appointment: Appointment = _APPOINTMENT,
     attendee: Attendee = _ADA,
-    policy: ChangePolicy = _DAY_BEFORE,
     earlier: tuple[Noted, ...] = (),
     sender: str | None = _ADA.email,
     invited_today: int = 0,
     now: datetime = _NOW,
 ) -> Meaning:
-    return meaning_of(
-        answer, appointment, attendee, policy, earlier, sender=sender, invited_today=invited_today, now=now
-    )
+    return meaning_of(answer, appointment, attendee, earlier, sender=sender, invited_today=invited_today, now=now)
 
 
 @pytest.mark.parametrize("partstat", ["ACCEPTED", "TENTATIVE"])
@@ -122,15 +125,15 @@ def test_c037_a_no_in_time_cancels_and_a_late_one_is_noted():
 
 @pytest.mark.parametrize("fee", [0, 500])
 def test_c037_a_no_never_costs_a_fee(fee: int):
-    policy = ChangePolicy(window_min=1_440, fee_minor=fee, currency="EUR")
+    ada = replace(_ADA, terms=replace(_DAY_BEFORE, cancel_fee_minor=fee))
 
-    assert _meaning(_reply("DECLINED"), policy=policy, now=_START - timedelta(hours=1)) == Note("DECLINED")
+    assert _meaning(_reply("DECLINED"), attendee=ada, now=_START - timedelta(hours=1)) == Note("DECLINED")
 
 
 def test_c037_a_no_after_the_start_is_noted_even_if_the_window_is_open():
-    open_for_ever = ChangePolicy(window_min=-100_000, fee_minor=0, currency="EUR")
+    ada = replace(_ADA, terms=replace(_DAY_BEFORE, change_window_min=-100_000))
 
-    assert _meaning(_reply("DECLINED"), policy=open_for_ever, now=_START) == Note("DECLINED")
+    assert _meaning(_reply("DECLINED"), attendee=ada, now=_START) == Note("DECLINED")
 
 
 @pytest.mark.parametrize("partstat", ["NEEDS-ACTION", "DELEGATED"])
