@@ -63,6 +63,7 @@ CHANNELS: Mapping[Channel, ChannelSpec] = {
 
 TO_PEOPLE = tuple(channel for channel, spec in CHANNELS.items() if spec.address is not None)
 """What reminders can go by."""
+BY_PHONE = tuple(channel for channel, spec in CHANNELS.items() if spec.address is Address.PHONE)
 SUPPRESSIBLE = tuple(channel for channel, spec in CHANNELS.items() if spec.suppressible)
 LOGGED = tuple(channel for channel, spec in CHANNELS.items() if spec.logged)
 

@@ -1,7 +1,7 @@
 """
 Owns the states of an appointment and every step that is allowed between them.
 
-Leaves who may ask for a step, and until when, to `policies`.
+Leaves until when a customer may ask for a step to `policies`, who may take it and what follows to `consequences`.
 """
 
 from enum import StrEnum
@@ -38,11 +38,11 @@ class Step(StrEnum):
     APPROVE = "approve"
     DECLINE = "decline"
     RESCHEDULE = "reschedule"
+    LEAVE = "leave"
     CANCEL = "cancel"
     EXPIRE = "expire"
     COMPLETE = "complete"
     MISS = "miss"
-    CORRECT = "correct"
 
 
 TRANSITIONS: dict[Step, dict[Status | None, Status]] = {
@@ -52,16 +52,17 @@ TRANSITIONS: dict[Step, dict[Status | None, Status]] = {
     Step.APPROVE: {Status.PENDING: Status.CONFIRMED},
     Step.DECLINE: {Status.PENDING: Status.DECLINED},
     Step.RESCHEDULE: {Status.CONFIRMED: Status.CONFIRMED, Status.PENDING: Status.PENDING},
+    # One customer of a class that goes on with the others.
+    Step.LEAVE: {Status.CONFIRMED: Status.CONFIRMED},
     Step.CANCEL: {
         Status.HELD: Status.CANCELLED,
         Status.PENDING: Status.CANCELLED,
         Status.CONFIRMED: Status.CANCELLED,
     },
     Step.EXPIRE: {Status.HELD: Status.CANCELLED},
-    Step.COMPLETE: {Status.CONFIRMED: Status.COMPLETED},
-    Step.MISS: {Status.CONFIRMED: Status.NO_SHOW},
-    # A slip at the front desk must not stay for ever.
-    Step.CORRECT: {Status.COMPLETED: Status.NO_SHOW, Status.NO_SHOW: Status.COMPLETED},
+    # Each undoes the other: a slip at the front desk must not stay for ever.
+    Step.COMPLETE: {Status.CONFIRMED: Status.COMPLETED, Status.NO_SHOW: Status.COMPLETED},
+    Step.MISS: {Status.CONFIRMED: Status.NO_SHOW, Status.COMPLETED: Status.NO_SHOW},
 }
 
 OWNS_TIME = frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})

@@ -1,14 +1,14 @@
 """
 Owns which reminders an appointment deserves, and when each is due.
 
-Leaves sending to the worker.
+Leaves who can be reached over a channel to `store/clauses`, which knows every attendee, and sending to the worker.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from server.domain.channels import CHANNELS, Address, Channel, Recipient
+from server.domain.channels import Channel, Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,11 @@ class PlannedReminder:
     due_at: datetime
 
 
-def plan_reminders(
-    rules: Iterable[ReminderRule], start: datetime, *, now: datetime, has_phone: bool
-) -> list[PlannedReminder]:
+def plan_reminders(rules: Iterable[ReminderRule], start: datetime, *, now: datetime) -> list[PlannedReminder]:
     """
     The reminders for an appointment at *start* that are not yet due.
 
     The lead time is elapsed time, so a reminder over a daylight-saving change comes as long before as on other days.
-    Without a phone number there is none by SMS; whether a provider has one is looked at when it is due.
     """
-    planned = [PlannedReminder(rule, start - timedelta(minutes=rule.offset_min)) for rule in rules]
-    return [
-        reminder
-        for reminder in planned
-        if reminder.due_at > now
-        and (has_phone or reminder.rule.recipient != Recipient.CUSTOMER or not _needs_phone(reminder.rule))
-    ]
-
-
-def _needs_phone(rule: ReminderRule) -> bool:
-    return CHANNELS[Channel(rule.channel)].address is Address.PHONE
+    planned = (PlannedReminder(rule, start - timedelta(minutes=rule.offset_min)) for rule in rules)
+    return [reminder for reminder in planned if reminder.due_at > now]

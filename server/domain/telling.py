@@ -1,30 +1,16 @@
 """
 Owns who is told what when a fact has become true.
 
-Leaves the words to `channels/messages`, and how often to try to `backoff`.
+Leaves facts that are steps of an appointment to `consequences`, the words to `channels/messages`, and how often to try
+to `backoff`.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from server.domain.consequences import Telling, consequence_behind
 from server.domain.events import Kind
 
-
-class Telling(NamedTuple):
-    """The message for the customers that a fact is about, and the one for the provider; None for silence."""
-
-    customer: str | None
-    provider: str | None
-
-
-TELLINGS: Mapping[str, Telling] = {
-    Kind.REQUESTED: Telling("requested", "requested"),
-    Kind.BOOKED: Telling("confirmed", "confirmed"),
-    Kind.APPROVED: Telling("approved", None),
-    Kind.DECLINED: Telling("declined", None),
-    Kind.RESCHEDULED: Telling("rescheduled", "rescheduled"),
-    Kind.CANCELLED: Telling("cancelled", "cancelled"),
-    Kind.ATTENDEE_LEFT: Telling("cancelled", "cancelled"),
+NOTICES: Mapping[str, Telling] = {
     Kind.COUNTER_DECLINED: Telling("counter_declined", None),
     Kind.INVITE_REQUESTED: Telling("confirmed", None),
     Kind.FEED_REQUESTED: Telling("customer_feed", None),
@@ -34,12 +20,9 @@ TELLINGS: Mapping[str, Telling] = {
     Kind.CALENDAR_CONFLICT: Telling(None, "calendar_conflict"),
     Kind.CALENDAR_TROUBLE: Telling(None, "calendar_trouble"),
 }
-"""Facts that are not here are told to webhooks only."""
+"""Facts that are no step of an appointment. Those that are not here either are told to webhooks only."""
 
-FREES_TIME = frozenset(
-    {Kind.CANCELLED, Kind.DECLINED, Kind.ATTENDEE_LEFT, Kind.RESCHEDULED, Kind.WAITLIST_LAPSED, Kind.TIME_FREED}
-)
-"""Facts after which somebody on the waitlist may get a time."""
+_FREES_TIME = frozenset({Kind.WAITLIST_LAPSED, Kind.TIME_FREED})
 
 ENDS = frozenset({Kind.CANCELLED, Kind.DECLINED})
 """Facts about those who were there, and are not any more."""
@@ -48,6 +31,18 @@ INTERNAL = frozenset({Kind.TIME_FREED, Kind.RENAMED, Kind.PAYMENT_RETURNING, Kin
 """Facts that concern nobody outside."""
 
 _ALWAYS_TOLD = frozenset({"cancelled", "declined", "counter_declined", "payment_returned", "customer_feed"})
+
+
+def telling_of(kind: str, actor: str | None) -> Telling | None:
+    """Who hears of a fact of *kind*, by whoever is named as its *actor*; None where no person does."""
+    follows = consequence_behind(kind, actor)
+    return follows.tells if follows is not None else NOTICES.get(kind)
+
+
+def frees_time(kind: str, actor: str | None) -> bool:
+    """Whether somebody on the waitlist may get a time after a fact of *kind*."""
+    follows = consequence_behind(kind, actor)
+    return follows.frees_time if follows is not None else kind in _FREES_TIME
 
 
 def is_superseded(message: str, *, told_start: str, start: str, living: bool, over: bool) -> str | None:

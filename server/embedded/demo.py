@@ -223,7 +223,7 @@ async def _book_one(
             terms=offer.service.terms,
             token_salt=new_salt(),
             token_hash=token_hash(new_token()),
-            reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC), has_phone=False),
+            reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC)),
         ),
         seat=seat,
         fact=Fact(

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from server.domain.appointment import Appointment, Attendee, Place
 from server.domain.events import Fact
-from server.domain.lifecycle import Status
+from server.domain.lifecycle import OWNS_TIME, Status
 from server.domain.reminders import PlannedReminder
 from server.store.booking import NewAppointment
-from server.store.clauses import LOGGED, REMEMBERED, TOLD, log_values, memo_values, reminder_values
+from server.store.clauses import LOGGED, REMEMBERED, REMINDED, TOLD, log_values, memo_values, reminder_values
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
@@ -159,8 +159,8 @@ async def write_step(
     status: Status,
     fact: Fact,
     memo: Memo | None,
-    ends: bool = False,
-    frees: bool = False,
+    reason: str = "",
+    leaves: bool = False,
     attendee_id: int | None = None,
     seats: int = 0,
     fee_minor: int = 0,
@@ -168,9 +168,11 @@ async def write_step(
     """
     Writes one step of an appointment, with its log entry and its fact; how many records were remembered.
 
+    An appointment that does not take place any more gives up its claims.
+
     Args:
-        ends: Its attendees, or the one named, leave, and their reminders are dropped.
-        frees: Its claims go.
+        reason: For the log; what people are told is in the fact.
+        leaves: Its attendees, or the one named, leave, and their reminders are dropped.
         seats: Places that become free in it.
     """
     values: dict[str, Any] = {
@@ -179,15 +181,15 @@ async def write_step(
         "status": status,
         "sequence_step": fact.sequence - appointment.sequence,
         "seats": seats,
-        "frees": frees,
+        "frees": status not in OWNS_TIME,
         "attendee_id": attendee_id,
         "fee_minor": fee_minor,
         "kind": fact.kind,
         "payload": fact.payload(),
-        **log_values(fact.actor, session.now, from_status=appointment.status, reason=fact.reason),
+        **log_values(fact.actor, session.now, from_status=appointment.status, reason=reason),
         **memo_values(memo),
     }
-    row = await session.first(*(_END if ends else _DECIDE).bind(values))
+    row = await session.first(*(_END if leaves else _DECIDE).bind(values))
     assert row is not None
     return int(row["remembered"])
 
@@ -212,20 +214,21 @@ WITH appointment AS (
     UPDATE attendees t SET partstat = 'NEEDS-ACTION'
       FROM appointment a
      WHERE t.business_id = a.business_id AND t.appointment_id = a.id AND t.partstat <> 'NEEDS-ACTION'
-), dropped AS (
+), attendee AS (
+    SELECT t.id, t.phone
+      FROM appointment a
+      JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id AND t.cancelled_at IS NULL
+)"""
+    + REMINDED
+    + """
+, dropped AS (
+    -- One for the very same moment, of a move to somebody else at that time, stays: a row can change once a statement.
     UPDATE reminders r SET status = 'dropped'
       FROM appointment a
      WHERE r.business_id = a.business_id AND r.appointment_id = a.id AND r.status = 'planned'
-), reminded AS (
-    INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
-    SELECT a.business_id, a.id, t.id, planned.recipient, planned.channel, planned.offset_min, planned.due_at
-      FROM appointment a
-      JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id AND t.cancelled_at IS NULL,
-           unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
-               AS planned (recipient, channel, offset_min, due_at)
-        -- Moved away and back again: the reminder that was dropped is planned once more.
-        ON CONFLICT (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
-        DO UPDATE SET status = 'planned' WHERE reminders.status = 'dropped'
+       AND NOT EXISTS (SELECT FROM planned p
+                        WHERE (p.recipient, p.channel, p.offset_min, p.due_at)
+                            = (r.recipient, r.channel, r.offset_min, r.due_at))
 )"""
     + LOGGED
     + TOLD

@@ -81,7 +81,7 @@ _ATTENDEE = """
     SELECT business_id, appointment.id, customer.id, :name, :email, :phone, :customer_timezone, :locale, :answers,
            :token_salt, :token_hash, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval
       FROM appointment, (SELECT id FROM known UNION ALL SELECT id FROM fresh) customer
-    RETURNING id
+    RETURNING id, phone
 )"""
 
 _OUTCOME = """
@@ -92,7 +92,7 @@ _MOVED_ATTENDEE = """
 , attendee AS (
     UPDATE attendees t SET appointment_id = appointment.id, partstat = 'NEEDS-ACTION' FROM appointment
      WHERE t.business_id = appointment.business_id AND t.id = :attendee_id
-    RETURNING t.id
+    RETURNING t.id, t.phone
 ), dropped AS (
     UPDATE reminders r SET status = 'dropped'
      WHERE r.business_id = :business_id AND r.attendee_id = :attendee_id AND r.status = 'planned'

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from server.domain.channels import BY_PHONE, one_of
 from server.domain.lifecycle import Status
 from server.domain.reminders import PlannedReminder
 from server.store.idempotency import Memo
@@ -35,16 +36,29 @@ TOLD_OF_ATTENDEE = """
       FROM appointment, attendee
 )"""
 
-REMINDED = """
+_PLANNED = """
+, planned AS (
+    SELECT * FROM unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
+        AS planned (recipient, channel, offset_min, due_at)
+)"""
+
+# For everybody in the CTE `attendee`, `(id, phone)`, whoever took the step: no text message without a number. Moved
+# away and back again: the reminder that was dropped is planned once more.
+REMINDED = (
+    _PLANNED
+    + """
 , reminded AS (
     INSERT INTO reminders (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
-    SELECT business_id, appointment.id, attendee.id, planned.recipient, planned.channel, planned.offset_min,
-           planned.due_at
-      FROM appointment, attendee,
-           unnest(:recipients::text[], :channels::text[], :offsets::int[], :due::timestamptz[])
-               AS planned (recipient, channel, offset_min, due_at)
-        ON CONFLICT DO NOTHING
+    SELECT appointment.business_id, appointment.id, attendee.id, planned.recipient, planned.channel,
+           planned.offset_min, planned.due_at
+      FROM appointment, attendee, planned
+     WHERE attendee.phone <> '' OR planned.recipient <> 'customer' OR NOT ("""
+    + one_of("planned.channel", BY_PHONE)
+    + """)
+        ON CONFLICT (business_id, appointment_id, attendee_id, recipient, channel, offset_min, due_at)
+        DO UPDATE SET status = 'planned' WHERE reminders.status = 'dropped'
 )"""
+)
 
 REMEMBERED = """
 , remembered AS (

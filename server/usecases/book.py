@@ -13,9 +13,10 @@ import uuid_utils
 
 from server.domain.appointment import Appointment, Booked, Order
 from server.domain.catalogue import Offer
+from server.domain.consequences import consequence_of
 from server.domain.details import missing_details
 from server.domain.errors import CatalogueChanged, DetailsMissing, PaymentRequired, SlotTaken
-from server.domain.events import Fact, Kind
+from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Status, Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.domain.terms import Approval
@@ -172,16 +173,11 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
             terms=service.terms,
             token_salt=salt,
             token_hash=token_hash(token),
-            reminders=plan_reminders(
-                service.reminders or DEFAULT_RULES,
-                new.start,
-                now=session.now,
-                has_phone=bool(order.customer.phone),
-            ),
+            reminders=plan_reminders(service.reminders or DEFAULT_RULES, new.start, now=session.now),
         ),
         seat=seat,
         fact=Fact(
-            kind=Kind.REQUESTED if status is Status.PENDING else Kind.BOOKED,
+            kind=consequence_of(step, order.actor).fact,
             appointment=str(new.uid),
             sequence=seat.sequence if seat else 0,
             actor=order.actor,

@@ -4,21 +4,18 @@ Owns ending an appointment before it takes place: by the customer, by staff; all
 Leaves moving it to `reschedule`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from server.domain.appointment import Appointment, Attendee
 from server.domain.errors import IllegalTransition
-from server.domain.events import Fact, Kind
 from server.domain.lifecycle import Status, Step, after
 from server.domain.policies import fee_for_cancelling
-from server.store.appointments import write_step
 from server.store.engine import Session
-from server.store.outbox import add_fact
-from server.store.payments import return_of_cancelled
 from server.usecases.changing import current
 from server.usecases.core import Core
 from server.usecases.once import Once, Replay
 from server.usecases.places import Target
+from server.usecases.steps import after_step, take_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,45 +54,26 @@ async def _cancel_one(
     appointment, attendee = await current(session, target)
     if attendee is not None and attendee.cancelled_at is not None:
         raise IllegalTransition(status=Status.CANCELLED, wanted=Step.CANCEL)
-    ended = after(Step.CANCEL, appointment.status)
+    after(Step.CANCEL, appointment.status)
     fee = _fee(session, target, appointment, attendee, accepts_fee=accepts_fee)
     # A class goes on without the one who leaves, unless they were the last.
-    stays = attendee is not None and appointment.seats_taken > 1
-    seats = 1 if attendee is not None else appointment.seats_taken
-    fact = Fact(
-        kind=Kind.ATTENDEE_LEFT if stays else Kind.CANCELLED,
-        appointment=str(appointment.uid),
-        sequence=appointment.sequence + (0 if stays else 1),
-        actor=target.actor,
-        start=appointment.start,
-        attendee=attendee.id if attendee else None,
-        reason=reason,
-    )
+    step = Step.LEAVE if attendee is not None and appointment.seats_taken > 1 else Step.CANCEL
     result = Cancelled(
-        appointment=replace(
-            appointment,
-            status=appointment.status if stays else ended,
-            sequence=fact.sequence,
-            seats_taken=appointment.seats_taken - seats,
-        ),
+        appointment=after_step(appointment, step),
         fee_minor=fee,
         currency=attendee.terms.currency if attendee is not None else None,
     )
-    remembered = await write_step(
+    remembered = await take_step(
         session,
         appointment,
-        status=result.appointment.status,
-        fact=fact,
-        memo=once.memo(core.vault, result),
-        ends=True,
-        frees=not stays,
-        attendee_id=attendee.id if stays and attendee else None,
-        seats=seats,
+        step,
+        target.actor,
+        attendee=attendee,
+        reason=reason,
         fee_minor=fee,
+        memo=once.memo(core.vault, result),
     )
     once.check(remembered)
-    if not stays:
-        await _return_payment(session, appointment, fee)
     return result
 
 
@@ -108,10 +86,3 @@ def _fee(
     return fee_for_cancelling(
         attendee.terms, appointment.start, now=session.now, actor=target.actor, accepts_fee=accepts_fee
     )
-
-
-async def _return_payment(session: Session, appointment: Appointment, fee_minor: int) -> None:
-    """What was paid beforehand goes back, less the fee; the worker does it."""
-    paid = await return_of_cancelled(session, appointment.business_id, appointment.id, fee_minor)
-    if paid is not None:
-        await add_fact(session, appointment.business_id, Kind.PAYMENT_RETURNING, {"v": 1, "payment": str(paid)})

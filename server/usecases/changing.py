@@ -1,15 +1,21 @@
 """
-Owns what every change of an appointment begins with: looking again, under its lock.
+Owns what every change of an appointment begins with: looking again, under its lock, and whether it is one at all.
 
 Leaves the change to its neighbours.
 """
 
+from collections.abc import Sequence
+
 from server.domain.appointment import Appointment, Attendee
+from server.domain.catalogue import Offer
 from server.domain.errors import IllegalTransition, NotFound
 from server.domain.lifecycle import Step, after
 from server.domain.policies import check_moving
 from server.store.appointments import attendees_of, find_appointment, lock_appointment
 from server.store.engine import Session
+from server.store.idempotency import remember
+from server.usecases.core import Core
+from server.usecases.once import Once
 from server.usecases.places import Target
 
 
@@ -65,6 +71,14 @@ def check_in_time(session: Session, target: Target, appointment: Appointment, at
         check_moving(attendee.terms, appointment.start, now=session.now, actor=target.actor)
 
 
-def has_phone(attendee: Attendee | None) -> bool:
-    """Whether a reminder by SMS could reach them."""
-    return attendee is not None and bool(attendee.phone)
+def is_there_already(appointment: Appointment, offers: Sequence[Offer], start: int) -> bool:
+    """Whether a move of *appointment* to *start*, with whoever makes one of *offers*, would change nothing."""
+    return int(appointment.start.timestamp()) == start and any(
+        (offer.provider.id, offer.location.slug) == (appointment.provider_id, appointment.location) for offer in offers
+    )
+
+
+async def stay(core: Core, session: Session, appointment: Appointment, *, once: Once[Appointment]) -> Appointment:
+    """The answer to a move that changes nothing: nobody is told, and only the request's key is remembered."""
+    once.check(await remember(session, appointment.business_id, once.memo(core.vault, appointment)))
+    return appointment

@@ -4,27 +4,17 @@ Owns what staff decides about an appointment: approve or decline a request; say 
 Leaves cancelling to `cancel`.
 """
 
-from dataclasses import replace
-
 from server.domain.appointment import Appointment
 from server.domain.errors import IllegalTransition
-from server.domain.events import Fact, Kind
-from server.domain.lifecycle import Status, Step, after
-from server.store.appointments import write_step
+from server.domain.lifecycle import OWNS_TIME, Step
 from server.store.engine import Session
 from server.usecases.changing import current
 from server.usecases.core import Core
 from server.usecases.once import Once, Replay
 from server.usecases.places import Target
+from server.usecases.steps import after_step, take_step
 
-_FACTS = {
-    Step.APPROVE: Kind.APPROVED,
-    Step.DECLINE: Kind.DECLINED,
-    Step.COMPLETE: Kind.COMPLETED,
-    Step.MISS: Kind.NO_SHOW,
-}
 _ONLY_AFTERWARDS = frozenset({Step.COMPLETE, Step.MISS})
-_CORRECTED = {Step.COMPLETE: Status.NO_SHOW, Step.MISS: Status.COMPLETED}
 
 
 async def decide(
@@ -43,30 +33,14 @@ async def decide(
         appointment, _ = await current(session, target)
         if step in _ONLY_AFTERWARDS and session.now < appointment.start:
             raise IllegalTransition(status=appointment.status, wanted=step)
-        taken = Step.CORRECT if _CORRECTED.get(step) is appointment.status else step
-        status = after(taken, appointment.status)
-        decided = replace(appointment, status=status)
-        remembered = await write_step(
-            session,
-            appointment,
-            status=status,
-            fact=Fact(
-                kind=_FACTS[step],
-                appointment=str(appointment.uid),
-                sequence=appointment.sequence,
-                actor=target.actor,
-                start=appointment.start,
-                reason=reason,
-            ),
-            memo=once.memo(core.vault, decided),
-            ends=step is Step.DECLINE,
-            frees=step is Step.DECLINE,
-            seats=appointment.seats_taken if step is Step.DECLINE else 0,
+        decided = after_step(appointment, step)
+        remembered = await take_step(
+            session, appointment, step, target.actor, reason=reason, memo=once.memo(core.vault, decided)
         )
         once.check(remembered)
         return decided
 
     result = await once.run(core.database, core.vault, target.appointment.business_id, work)
-    if step is Step.DECLINE and isinstance(result, Appointment):
+    if isinstance(result, Appointment) and result.status not in OWNS_TIME:
         await core.changes.announce(result.business, None, result.start)
     return result

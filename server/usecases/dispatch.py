@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from server.domain.errors import Unavailable
 from server.domain.events import Kind
-from server.domain.telling import ENDS, FREES_TIME, INTERNAL, TELLINGS
+from server.domain.telling import ENDS, INTERNAL, frees_time, telling_of
 from server.store.deliveries import NewDelivery, insert_deliveries
 from server.store.engine import Session
 from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
@@ -77,7 +77,7 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
     appointments = sorted({_subject(fact) for fact in facts if fact.appointment_id is not None})
     hearers = await hearers_of(session, appointments) if appointments else {}
     endpoints = await subscribed(session, sorted({(f.business_id, f.kind) for f in facts if f.kind not in INTERNAL}))
-    freed = sorted({fact.business_id for fact in facts if fact.kind in FREES_TIME})
+    freed = sorted({fact.business_id for fact in facts if _frees_time(fact)})
     waiting = await businesses_with_waiting(session, freed) if freed else set()
     new = [
         delivery
@@ -102,8 +102,12 @@ def _subject(fact: OpenFact) -> tuple[int, int]:
     return fact.business_id, fact.appointment_id or 0
 
 
+def _frees_time(fact: OpenFact) -> bool:
+    return frees_time(fact.kind, fact.payload.get("actor"))
+
+
 def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]:
-    telling = TELLINGS.get(fact.kind)
+    telling = telling_of(fact.kind, fact.payload.get("actor"))
     if telling is None:
         return
     if fact.kind in {Kind.WAITLIST_OFFERED, Kind.PAYMENT_RETURNED}:
@@ -195,7 +199,7 @@ def _to_ourselves(fact: OpenFact, waiting: set[int]) -> Iterator[NewDelivery]:
     """Work that has to be done once, like a message: giving freed time to whoever waits, and returning money."""
     if fact.kind == Kind.PAYMENT_RETURNING:
         work = "refund"
-    elif fact.kind in FREES_TIME and fact.business_id in waiting:
+    elif fact.business_id in waiting and _frees_time(fact):
         work = "waitlist"
     else:
         return

@@ -8,19 +8,20 @@ from dataclasses import replace
 
 from server.domain.appointment import Appointment
 from server.domain.catalogue import Offer
-from server.domain.errors import IllegalTransition, SlotTaken
-from server.domain.events import Fact, Kind
+from server.domain.consequences import consequence_of
+from server.domain.errors import SlotTaken
+from server.domain.events import Fact
 from server.domain.lifecycle import Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
-from server.store.appointments import write_step
 from server.store.booking import move_attendee
 from server.store.engine import Session
 from server.usecases.book import as_appointment, new_appointment
-from server.usecases.changing import check_in_time, check_movable, current, has_phone
+from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import choose, seat_of
 from server.usecases.core import Core
 from server.usecases.once import Once
 from server.usecases.places import Target
+from server.usecases.steps import take_step
 
 
 async def move_seat(
@@ -30,9 +31,9 @@ async def move_seat(
     old, attendee = await current(session, target)
     assert attendee is not None, "a seat has somebody in it"
     check_movable(replace(target, appointment=old, attendee=attendee))
+    if is_there_already(old, offers, start):
+        return await stay(core, session, old, once=once)
     check_in_time(session, target, old, attendee)
-    if int(old.start.timestamp()) == start:
-        raise IllegalTransition(status=old.status, wanted=Step.RESCHEDULE)
     choice = await choose(session, offers, start)
     service = choice.offer.service
     seat = await seat_of(session, choice, start)
@@ -48,11 +49,9 @@ async def move_seat(
         new,
         attendee.id,
         seat=seat,
-        reminders=plan_reminders(
-            service.reminders or DEFAULT_RULES, new.start, now=session.now, has_phone=has_phone(attendee)
-        ),
+        reminders=plan_reminders(service.reminders or DEFAULT_RULES, new.start, now=session.now),
         fact=Fact(
-            kind=Kind.RESCHEDULED,
+            kind=consequence_of(Step.RESCHEDULE, target.actor).fact,
             appointment=str(new.uid),
             sequence=moved.sequence,
             actor=target.actor,
@@ -66,25 +65,6 @@ async def move_seat(
     if not written.owns(choice.resources):
         raise SlotTaken
     once.check(written.remembered)
-    await _leave(session, old, attendee.id, target)
+    step = Step.LEAVE if old.seats_taken > 1 else Step.CANCEL
+    await take_step(session, old, step, target.actor, attendee=attendee)
     return moved
-
-
-async def _leave(session: Session, old: Appointment, attendee_id: int, target: Target) -> None:
-    last = old.seats_taken <= 1
-    await write_step(
-        session,
-        old,
-        status=after(Step.CANCEL, old.status) if last else old.status,
-        fact=Fact(
-            kind=Kind.CANCELLED if last else Kind.ATTENDEE_LEFT,
-            appointment=str(old.uid),
-            sequence=old.sequence + (1 if last else 0),
-            actor=target.actor,
-            start=old.start,
-            attendee=attendee_id,
-        ),
-        memo=None,
-        frees=last,
-        seats=1,
-    )

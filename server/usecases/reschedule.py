@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from server.domain.appointment import Appointment, SlotChoice
 from server.domain.catalogue import Offer
 from server.domain.claims import Claim
+from server.domain.consequences import consequence_of
 from server.domain.errors import SlotTaken
-from server.domain.events import Fact, Kind
-from server.domain.lifecycle import Actor
+from server.domain.events import Fact
+from server.domain.lifecycle import Actor, Step
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.appointments import claimed_resources, release_claims, write_move
 from server.store.engine import Session
 from server.store.locks import in_order, keys_for
 from server.usecases.book import new_appointment
-from server.usecases.changing import check_in_time, check_movable, current, has_phone
+from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
 from server.usecases.core import Core
 from server.usecases.move_seat import move_seat
@@ -31,7 +32,7 @@ async def reschedule(
     core: Core, target: Target, start: datetime, once: Once[Appointment], *, provider: str | None = None
 ) -> Appointment | Replay:
     """
-    Moves it to *start*, with the same provider unless another is named.
+    Moves it to *start*, with the same provider unless another is named; where it is there already, nothing happens.
 
     Raises:
         PolicyClosed: The customer is too late.
@@ -80,6 +81,8 @@ async def _move(
 ) -> Appointment:
     appointment, attendee = await current(session, target)
     check_movable(replace(target, appointment=appointment, attendee=attendee))
+    if is_there_already(appointment, offers, start):
+        return await stay(core, session, appointment, once=once)
     check_in_time(session, target, appointment, attendee)
     await release_claims(session, appointment)
     by_provider = target.actor is Actor.CALENDAR
@@ -92,11 +95,9 @@ async def _move(
         session,
         appointment,
         new_appointment(choice, start, uid=appointment.uid, status=appointment.status),
-        reminders=plan_reminders(
-            service.reminders or DEFAULT_RULES, moved.start, now=session.now, has_phone=has_phone(attendee)
-        ),
+        reminders=plan_reminders(service.reminders or DEFAULT_RULES, moved.start, now=session.now),
         fact=Fact(
-            kind=Kind.RESCHEDULED,
+            kind=consequence_of(Step.RESCHEDULE, target.actor).fact,
             appointment=str(appointment.uid),
             sequence=moved.sequence,
             actor=target.actor,

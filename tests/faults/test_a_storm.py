@@ -177,9 +177,12 @@ class Storm:
 
     def _move(self, place: Place) -> Request:
         def moved(body: Body) -> None:
+            start = datetime.fromisoformat(body["start"])
+            if start == place.start:  # no move: nobody hears of it
+                return
             self.facts["appointment.rescheduled"] += 1
             self.facts[LEFT] += body["id"] != place.id  # a place in one class was given up for one in another
-            place.id, place.start = body["id"], datetime.fromisoformat(body["start"])
+            place.id, place.start = body["id"], start
 
         order = {"start": self._start(self.chance.choice(["short", "class"])).isoformat()}
         return Request(f"/v1/appointments/{place.token}/reschedule", order, moved, place)

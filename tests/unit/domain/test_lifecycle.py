@@ -21,8 +21,9 @@ ALLOWED = """
     confirmed  cancel      cancelled
     confirmed  complete    completed
     confirmed  miss        no_show
-    completed  correct     no_show
-    no_show    correct     completed
+    confirmed  leave       confirmed
+    completed  miss        no_show
+    no_show    complete    completed
 """
 STEPS = {(line.split()[0], line.split()[1]): line.split()[2] for line in ALLOWED.strip().splitlines()}
 

@@ -3,8 +3,10 @@
 import pytest
 
 from server.channels.messages import _TO_CUSTOMER, _TO_PROVIDER
+from server.domain.consequences import CONSEQUENCES
 from server.domain.events import Kind
-from server.domain.telling import FREES_TIME, INTERNAL, TELLINGS, is_superseded
+from server.domain.lifecycle import Actor
+from server.domain.telling import INTERNAL, NOTICES, frees_time, is_superseded, telling_of
 
 TEN, ELEVEN = "2027-03-27T10:00:00+00:00", "2027-03-27T11:00:00+00:00"
 
@@ -27,11 +29,28 @@ def test_bad_news_stays_true(message: str) -> None:
 
 
 def test_there_are_words_for_everything_that_is_told() -> None:
-    for telling in TELLINGS.values():
+    for telling in (*NOTICES.values(), *(follows.tells for follows in CONSEQUENCES.values())):
         assert telling.customer in {None, "customer_feed"} or telling.customer in _TO_CUSTOMER
         assert telling.provider in {None, "calendar_trouble", *_TO_PROVIDER}  # a notice about no appointment
 
 
 def test_facts_of_our_own_are_told_to_nobody() -> None:
-    assert INTERNAL & TELLINGS.keys() == {Kind.FEED_REQUESTED}  # to the customer who asked, and to no endpoint
-    assert set(FREES_TIME) <= set(Kind)
+    told = {*NOTICES, *(follows.fact for follows in CONSEQUENCES.values())}
+    assert INTERNAL & told == {Kind.FEED_REQUESTED}  # to the customer who asked, and to no endpoint
+
+
+def test_a_fact_of_a_step_follows_the_table() -> None:
+    for (_, actor), follows in CONSEQUENCES.items():
+        assert telling_of(follows.fact, actor) == follows.tells
+        assert frees_time(follows.fact, actor) is follows.frees_time
+
+
+def test_a_step_that_somebody_may_not_take_is_no_silence() -> None:
+    with pytest.raises(KeyError):
+        telling_of(Kind.DECLINED, Actor.CUSTOMER)
+
+
+@pytest.mark.parametrize("kind", [Kind.TIME_FREED, Kind.WAITLIST_LAPSED])
+def test_time_is_freed_without_an_appointment_too(kind: Kind) -> None:
+    assert frees_time(kind, None)
+    assert not frees_time(Kind.RENAMED, None)
