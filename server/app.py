@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -21,7 +22,7 @@ from server.redis.connection import RedisLink
 from server.redis.listeners import Change, Listeners
 from server.redis.rate_limits import RateLimits
 from server.redis.versions import Versions
-from server.settings import Settings
+from server.settings import HttpSettings, Settings
 from server.store.engine import Database
 from server.store.offers import OfferBook
 from server.tokens import Vault
@@ -42,6 +43,7 @@ from server.web.keys import (
     TALLY,
     OpenStreams,
 )
+from server.web.malformed import Runner
 from server.web.opened_feeds import OpenedFeeds
 from server.web.pages.mailbox import add_mailbox
 from server.web.routes import add_routes
@@ -121,14 +123,17 @@ def run_web(settings: Settings) -> None:
         logging.getLogger("bookable.access").setLevel(logging.WARNING)
     app = build_app(settings)
     app.on_startup.append(_settle)
-    web.run_app(
-        app,
-        host=settings.http.host,
-        port=settings.http.port,
-        access_log=None,
-        print=None,
-        reuse_port=True,
-        handle_signals=True,
-        shutdown_timeout=10,
-        keepalive_timeout=75,
-    )
+    asyncio.run(_serve(app, settings.http))
+
+
+async def _serve(app: web.Application, http: HttpSettings) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    runner = Runner(app, access_log=None, shutdown_timeout=10, keepalive_timeout=75)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, http.host, http.port, reuse_port=True).start()
+        await ended.wait()
+    finally:
+        await runner.cleanup()

@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -70,12 +71,32 @@ class ReplyAddress:
         return cls(int(match[1], 16), int(match[2], 16), match[3])
 
 
+_UNSUBSCRIBE = re.compile(rb"unsubscribe ([0-9]{1,19}) (.+)", re.DOTALL)
 _WAKE = re.compile(r"([1-9a-f][0-9a-f]{0,13})-([1-9a-f][0-9a-f]{0,13})-([0-9a-f]{32})")
 
 
 def new_webhook_secret() -> str:
     """A signing secret as Standard Webhooks has it: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class Purpose(StrEnum):
+    """What a sealed value is for. Each has a key of its own, so that none can be shown in another's place."""
+
+    ANSWER = "answer"
+    CREDENTIALS = "credentials"
+    ORDER = "order"
+    WEBHOOK_SECRET = "webhook secret"  # noqa: S105  # a purpose, not a secret
+    SIGN_IN = "sign-in"
+    MANAGE_SESSION = "manage session"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+_BOUND = b"v2."
+"""Begins a value that is sealed for its purpose. Those of before, which may lie in the database or in old mails, begin
+with the version octet of Fernet."""
+_NEVER_UNBOUND = frozenset({Purpose.MANAGE_SESSION})
+"""Lived too short to be still about in the form of before."""
 
 
 class Vault:
@@ -85,9 +106,11 @@ class Vault:
         if not secret_keys:
             raise ValueError("BOOKABLE_SECRET_KEYS is not set")
         self._keys = [key.encode() for key in secret_keys]
-        self._fernet = MultiFernet(
-            [Fernet(base64.urlsafe_b64encode(_derive(key, b"bookable seal"))) for key in self._keys]
-        )
+        self._unbound = self._fernet(b"bookable seal")
+        self._bound = {each: self._fernet(f"bookable seal v2 {each}".encode()) for each in Purpose}
+
+    def _fernet(self, purpose: bytes) -> MultiFernet:
+        return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, purpose))) for key in self._keys])
 
     def manage_token(self, salt: bytes) -> str:
         """The manage token of an attendee: never stored, derived again when a mail needs the link."""
@@ -152,31 +175,31 @@ class Vault:
 
     def unsubscribe_token(self, business_id: int, email: str) -> str:
         """What a List-Unsubscribe link carries: sealed, so that nobody can make one for somebody else's address."""
-        return self.seal(f"unsubscribe {business_id} {email}".encode()).decode()
+        return self.seal(f"unsubscribe {business_id} {email}".encode(), Purpose.UNSUBSCRIBE).decode()
 
     def unsubscribing(self, token: str) -> tuple[int, str] | None:
         """The business and the address of an unsubscribe token; None for anything else."""
-        plain = self.unseal(token.encode("utf-8", "surrogatepass"))
-        words = plain.decode().split(" ", 2) if plain is not None else []
-        if len(words) != 3 or words[0] != "unsubscribe":
-            return None
-        return int(words[1]), words[2]
+        plain = self.unseal(token, Purpose.UNSUBSCRIBE)
+        match = _UNSUBSCRIBE.fullmatch(plain) if plain is not None else None
+        return (int(match[1]), match[2].decode()) if match is not None else None
 
-    def seal(self, plain: bytes) -> bytes:
-        """*plain*, encrypted and authenticated (Fernet)."""
-        return self._fernet.encrypt(plain)
+    def seal(self, plain: bytes, purpose: Purpose) -> bytes:
+        """*plain*, encrypted and authenticated (Fernet) with a key for *purpose* alone."""
+        return _BOUND + self._bound[purpose].encrypt(plain)
 
-    def reseal(self, sealed: bytes) -> bytes | None:
+    def reseal(self, sealed: bytes, purpose: Purpose) -> bytes | None:
         """The same, sealed with the first secret; None where none of the secrets fits."""
-        try:
-            return self._fernet.rotate(sealed)
-        except InvalidToken:
-            return None
+        plain = self.unseal(sealed, purpose)
+        return self.seal(plain, purpose) if plain is not None else None
 
-    def unseal(self, sealed: bytes) -> bytes | None:
-        """What was sealed; None where none of the secrets fits."""
+    def unseal(self, sealed: bytes | str, purpose: Purpose) -> bytes | None:
+        """What was sealed for *purpose*; None for anything else, whatever it is made of."""
+        if isinstance(sealed, str):  # from a header or a path, in which any octet may stand
+            sealed = sealed.encode("utf-8", "surrogatepass")
         try:
-            return self._fernet.decrypt(sealed)
+            if sealed.startswith(_BOUND):
+                return self._bound[purpose].decrypt(sealed.removeprefix(_BOUND))
+            return self._unbound.decrypt(sealed) if purpose not in _NEVER_UNBOUND else None
         except InvalidToken:
             return None
 

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from server.store.engine import Session
+from server.tokens import Purpose
 
-KEPT = (("connections", "secret_sealed"), ("webhook_endpoints", "secret_sealed"),
-        ("webhook_endpoints", "previous_secret_sealed"))  # fmt: skip
-"""Tables and columns."""
+KEPT = (
+    ("connections", "secret_sealed", Purpose.CREDENTIALS),
+    ("webhook_endpoints", "secret_sealed", Purpose.WEBHOOK_SECRET),
+    ("webhook_endpoints", "previous_secret_sealed", Purpose.WEBHOOK_SECRET),
+)
+"""Tables and columns, and what they are sealed for."""
 
 
 class Kept(NamedTuple):

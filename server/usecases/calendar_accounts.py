@@ -26,7 +26,7 @@ from server.calendars.presets import PRESETS
 from server.domain.errors import CalendarRefused, Unavailable
 from server.settings import CalendarSettings
 from server.store.connections import Connection
-from server.tokens import Vault
+from server.tokens import Purpose, Vault
 
 _EARLY = timedelta(minutes=5)
 """A token that ends so soon is renewed before a round, not in the middle of it."""
@@ -64,7 +64,7 @@ class Credentials:
             "refresh_token": self.refresh_token,
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
         }
-        return vault.seal(orjson.dumps(values))
+        return vault.seal(orjson.dumps(values), Purpose.CREDENTIALS)
 
     @classmethod
     def unseal(cls, vault: Vault, sealed: bytes | None, bound_to: str) -> "Credentials":
@@ -74,7 +74,7 @@ class Credentials:
         Raises:
             SignInNeeded: None of the secrets of this installation opens it, or it belongs to another connection.
         """
-        plain = vault.unseal(sealed) if sealed is not None else None
+        plain = vault.unseal(sealed, Purpose.CREDENTIALS) if sealed is not None else None
         values: Mapping[str, Any] = orjson.loads(plain) if plain is not None else {}
         if values.get("for") != bound_to:
             raise SignInNeeded("the stored credentials cannot be read any more: connect the calendar anew")

@@ -26,7 +26,7 @@ from server.store.connections import (
     make_due,
 )
 from server.store.engine import Session
-from server.tokens import new_token, token_hash
+from server.tokens import Purpose, new_token, token_hash
 from server.usecases.book import new_uid
 from server.usecases.calendar_accounts import Accounts, Credentials, list_calendars, oauth_client, refusals
 from server.usecases.catalogue import Editor
@@ -121,7 +121,7 @@ async def begin_sign_in(core: Core, accounts: Accounts, editor: Editor, uid: UUI
             connection,
             {
                 "oauth_state_hash": token_hash(state),
-                "oauth_sealed": accounts.vault.seal(f"{connection.uid} {verifier}".encode()),
+                "oauth_sealed": accounts.vault.seal(f"{connection.uid} {verifier}".encode(), Purpose.SIGN_IN),
                 "oauth_until": datetime.now(UTC) + _SIGN_IN,
             },
         )
@@ -162,7 +162,7 @@ async def finish_sign_in(core: Core, accounts: Accounts, state: str, code: str) 
         return connection
 
     connection = await core.database.transact(claim)
-    plain = accounts.vault.unseal(connection.oauth_sealed or b"") or b""
+    plain = accounts.vault.unseal(connection.oauth_sealed or b"", Purpose.SIGN_IN) or b""
     bound_to, _, verifier = plain.decode().partition(" ")
     if bound_to != str(connection.uid):
         raise NotFound(what="sign-in")

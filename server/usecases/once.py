@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from server.domain.errors import BookingError, IdempotencyMismatch, InFlight
 from server.store.engine import Database, Session
 from server.store.idempotency import KeyedRequest, Memo, recall
-from server.tokens import Vault
+from server.tokens import Purpose, Vault
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +50,7 @@ class Once(Generic[T]):
         """What to store beside the effects of *result*."""
         if self.request is None:
             return None
-        return Memo(request=self.request, status=self.status, sealed_body=vault.seal(self.body(result)))
+        return Memo(request=self.request, status=self.status, sealed_body=vault.seal(self.body(result), Purpose.ANSWER))
 
     def check(self, remembered: int) -> None:
         """
@@ -105,5 +105,5 @@ async def find_replay(session: Session, vault: Vault, business_id: int, request:
         return None
     if remembered.request_hash != request.request_hash:
         raise IdempotencyMismatch
-    body = vault.unseal(remembered.sealed_body)
+    body = vault.unseal(remembered.sealed_body, Purpose.ANSWER)
     return Replay(remembered.status, body) if body is not None else None

@@ -41,7 +41,7 @@ from server.store.payments import (
     stale_payments,
     step_payment,
 )
-from server.tokens import token_hash
+from server.tokens import Purpose, token_hash
 from server.usecases.batches import through
 from server.usecases.book import book, new_uid
 from server.usecases.claiming import offers_for
@@ -134,7 +134,7 @@ async def _held(core: Core, order: Order) -> tuple[str, str]:
 
 async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: int) -> Payment:
     uid = new_uid()
-    sealed = core.vault.seal(orjson.dumps(_written(order)))
+    sealed = core.vault.seal(orjson.dumps(_written(order)), Purpose.ORDER)
 
     async def work(session: Session) -> Payment:
         expires_at = await prolong_hold(session, token_hash(order.hold or ""), hold_s)
@@ -181,7 +181,7 @@ async def view_payment(core: Core, uid: UUID) -> Paying:
         Unavailable: What was ordered cannot be unsealed.
     """
     payment = await read_payment(core, uid)
-    plain = core.vault.unseal(payment.order_sealed)
+    plain = core.vault.unseal(payment.order_sealed, Purpose.ORDER)
     if plain is None:
         raise Unavailable("secret keys")
     order = _read(orjson.loads(plain))
@@ -239,7 +239,7 @@ async def _book(core: Core, payment: Payment) -> None:
         if not booked:
             raise _SettledAlready
 
-    plain = core.vault.unseal(payment.order_sealed)
+    plain = core.vault.unseal(payment.order_sealed, Purpose.ORDER)
     if plain is None:
         raise Unavailable("secret keys")
     once: Once[Booked] = Once(None, 201, lambda _: b"")
@@ -311,7 +311,7 @@ async def _step(core: Core, payment: Payment, status: str, *, before: tuple[str,
 
 def _told(core: Core, payment: Payment) -> dict[str, object]:
     """Everything that the mail says: there is no appointment."""
-    plain = core.vault.unseal(payment.order_sealed)
+    plain = core.vault.unseal(payment.order_sealed, Purpose.ORDER)
     order: dict[str, Any] = orjson.loads(plain) if plain is not None else {}
     customer = order.get("customer", {})
     return {

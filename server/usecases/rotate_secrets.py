@@ -24,11 +24,11 @@ class Rotated:
 async def rotate_secrets(core: Core) -> Rotated:
     """Goes through all of them, a batch at a time; may be stopped and begun again, and run beside everything else."""
     sealed = lost = 0
-    for table, column in KEPT:
+    for table, column, purpose in KEPT:
         after = (0, 0)
         while batch := await _batch(core, table, column, after):
             after = (batch[-1].business_id, batch[-1].id)
-            fresh = [(each, core.vault.reseal(each.sealed)) for each in batch]
+            fresh = [(each, core.vault.reseal(each.sealed, purpose)) for each in batch]
             opened = [(each, new) for each, new in fresh if new is not None]
             lost += len(batch) - len(opened)
 

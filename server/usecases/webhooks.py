@@ -25,7 +25,7 @@ from server.store.webhook_endpoints import (
     list_endpoints,
     rotate_secret,
 )
-from server.tokens import new_webhook_secret
+from server.tokens import Purpose, new_webhook_secret
 from server.usecases.book import new_uid
 from server.usecases.catalogue import Editor
 from server.usecases.core import Core
@@ -73,7 +73,7 @@ async def add_endpoint(
 
     async def work(session: Session) -> WithSecret:
         uid, secret = new_uid(), new_webhook_secret()
-        sealed = core.vault.seal(secret.encode())
+        sealed = core.vault.seal(secret.encode(), Purpose.WEBHOOK_SECRET)
         await insert_endpoint(session, editor.business_id, {**values, "uid": uid}, sealed)
         result = WithSecret(await _found(session, editor.business_id, uid), secret)
         await _note(session, editor, result.endpoint, "created", {"url": values["url"]})
@@ -113,7 +113,13 @@ async def rotate_endpoint(core: Core, settings: WebhookSettings, editor: Editor,
     async def work(session: Session) -> WithSecret:
         row = await _found(session, editor.business_id, uid)
         secret = new_webhook_secret()
-        await rotate_secret(session, editor.business_id, row.id, core.vault.seal(secret.encode()), settings.rotation_h)
+        await rotate_secret(
+            session,
+            editor.business_id,
+            row.id,
+            core.vault.seal(secret.encode(), Purpose.WEBHOOK_SECRET),
+            settings.rotation_h,
+        )
         await _note(session, editor, row, "rotated", {})
         return WithSecret(await _found(session, editor.business_id, uid), secret)
 

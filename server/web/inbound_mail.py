@@ -4,7 +4,6 @@ Owns mail that a provider hands over by a signed call instead of SMTP.
 Leaves what the mail means to `usecases/receive_mail`.
 """
 
-import asyncio
 import logging
 
 from aiohttp import web
@@ -13,8 +12,8 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from server.domain.errors import NotFound
 from server.usecases.receive_mail import receive_mail
 from server.web.answers import PRIVATE
+from server.web.bodies import read_signed
 from server.web.keys import CORE, SETTINGS
-from server.web.route import SLOWEST_BODY_S
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +29,14 @@ async def receive_inbound_mail(request: web.Request) -> web.Response:
     secret, domain = settings.inbound.webhook_secret, settings.mail.reply_domain
     if secret is None or domain is None:
         raise NotFound(what="page")
-    raw = await _body(request, settings.inbound.max_bytes)
-    if not _is_signed(request, raw, secret.get_secret_value()):
-        raise web.HTTPUnauthorized
+    raw = await read_signed(
+        request,
+        lambda body: _is_signed(request, body, secret.get_secret_value()),
+        most=settings.inbound.max_bytes,
+    )
     received = await receive_mail(request.app[CORE], raw, domain=domain, limit=settings.inbound.max_bytes)
     log.info("an answer by mail: %s", received)
     return web.Response(status=204, headers=PRIVATE)
-
-
-async def _body(request: web.Request, limit: int) -> bytes:
-    """The whole body; mails are larger than what the API takes otherwise."""
-    try:
-        async with asyncio.timeout(SLOWEST_BODY_S):
-            return await request.clone(client_max_size=limit).read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
 
 
 def _is_signed(request: web.Request, body: bytes, secret: str) -> bool:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from server.domain import errors
 from server.web.access import Forbidden, Unauthenticated
+from server.web.same_origin import CrossSite
 from server.web.validation import InvalidRequest
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
     Forbidden: ProblemKind(403, "forbidden", "This API key may not do that"),
     errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
+    CrossSite: ProblemKind(403, "cross-site", "Another site sent this form"),
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NoPhone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.UnknownReference: ProblemKind(422, "invalid-request", "The request is not valid"),
@@ -65,6 +67,7 @@ OF_STATUS = {
     415: ProblemKind(415, "unsupported-media-type", "Send JSON"),
 }
 
+MALFORMED = ProblemKind(400, "bad-request", "This is not an HTTP request that can be read")
 INTERNAL = ProblemKind(500, "internal-error", "Something went wrong on our side")
 CONTENT_TYPE = "application/problem+json"
 
@@ -125,6 +128,11 @@ def problem(error: BaseException, request_id: str) -> web.Response:
         headers["WWW-Authenticate"] = 'Bearer realm="bookable"'
     extras = _EXTRAS.get(type(error), lambda _: {})(error)
     return _respond(kind, str(error), extras, request_id, headers)
+
+
+def plain_problem(kind: ProblemKind) -> web.Response:
+    """*kind* where there is no request that an id could be of."""
+    return _respond(kind, kind.title + ".", {}, "")
 
 
 def _of_http_exception(error: web.HTTPException, request_id: str) -> web.Response:

@@ -4,7 +4,6 @@ Owns what a route declares, and the steps that every request takes before its ha
 Leaves the URL table to `routes`. Routing, validation, access and OpenAPI are made from one declaration, so they agree.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -19,9 +18,11 @@ from server.store.api_keys import find_api_key
 from server.store.idempotency import KeyedRequest
 from server.tokens import is_api_key, token_hash
 from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Who
+from server.web.bodies import read_body
 from server.web.client_address import client_address
 from server.web.cors import is_unknown_business, learn_origins, note_unknown_business
 from server.web.keys import BODY, CALLER, CORE, COUNTED, LIMITS, QUERY, RAW_BODY, SETTINGS
+from server.web.same_origin import refuse_other_sites
 from server.web.shapes.base import Shape, is_slug
 from server.web.validation import Json, invalid_body, invalid_header, invalid_parameter, invalid_query
 
@@ -31,8 +32,6 @@ S = TypeVar("S", bound=Shape)
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _BEARER = "Bearer "
 _LONGEST_KEY = 200
-SLOWEST_BODY_S = 10
-"""So long a body may take to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,8 @@ class Route:
     idempotent: bool = False
     """Takes an Idempotency-Key."""
     media_type: str = "application/json"
+    checks_sender: bool = False
+    """Asks itself which site sent a form; all other forms of pages are refused where it was not ours."""
     limited: bool = True
     """False for what must be answered whoever asks, and however often: health checks."""
     ready: Callable[[web.Request], web.Response | None] | None = None
@@ -64,6 +65,7 @@ def as_handler(route: Route) -> Handler:
     """The aiohttp handler of *route*: count, ask who it is, read, then call."""
     limit = "read" if route.method in _READING else "write"
     needs_key = route.who in KEY_SCOPES
+    is_form = route.media_type == "text/html" and route.method not in _READING
 
     async def handle(request: web.Request) -> web.StreamResponse:
         address = client_address(request, request.app[SETTINGS].http.trusted_proxies)
@@ -78,6 +80,8 @@ def as_handler(route: Route) -> Handler:
             await (limits.count_key(caller.key_id) if caller else limits.count(limit, address))
         request[COUNTED] = True
         await learn_origins(request)
+        if is_form and not route.checks_sender:
+            refuse_other_sites(request)
         if route.ready is not None and (answer := route.ready(request)) is not None:
             return answer
         request[CALLER] = caller or Caller(address=address)
@@ -170,12 +174,7 @@ def _read_query(request: web.Request, shape: type[Shape]) -> Shape:
 async def _read_body(request: web.Request, route: Route) -> Shape:
     shape = route.body
     assert shape is not None
-    try:
-        async with asyncio.timeout(SLOWEST_BODY_S):
-            body = await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    request[RAW_BODY] = body
+    body = request[RAW_BODY] = await read_body(request)
     if not body and route.body_optional:
         body = b"{}"
     elif request.content_type != "application/json":

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from aiohttp.web import AbstractResource
 from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _NAMES = [*(str(bucket) for bucket in _BUCKETS), "+Inf"]
@@ -22,6 +22,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[tuple[AbstractResource | None, str, int], list[int]] = {}
         self._seconds: dict[tuple[AbstractResource | None, str, int], float] = {}
+        self._malformed = 0
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -34,6 +35,10 @@ class Tally:
             self._seconds[key] = 0.0
         counts[bisect_left(_BUCKETS, seconds)] += 1
         self._seconds[key] += seconds
+
+    def count_malformed(self) -> None:
+        """One more request that could not be read."""
+        self._malformed += 1
 
     def collect(self) -> Iterator[Metric]:
         """For Prometheus."""
@@ -48,3 +53,6 @@ class Tally:
                 buckets.append((name, float(total)))
             family.add_metric([route, method, str(status)], buckets, self._seconds[resource, method, status])
         yield family
+        yield CounterMetricFamily(
+            "bookable_http_malformed", "Requests that could not be read as HTTP", value=self._malformed
+        )

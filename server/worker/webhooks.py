@@ -18,6 +18,7 @@ from server.store.deliveries import Delivery, keep_body
 from server.store.engine import Session
 from server.store.letters import Letter
 from server.store.webhook_endpoints import disable, find_endpoint
+from server.tokens import Purpose
 from server.usecases.core import Core
 from server.worker.pump import NotSent
 
@@ -42,7 +43,7 @@ class WebhookSender:
             if endpoint is None or not endpoint.active:
                 raise NotSent("the endpoint is switched off")
             body = await keep_body(session, delivery, await _body(session, delivery))
-        opened = [self._core.vault.unseal(sealed) for sealed in endpoint.secrets_sealed]
+        opened = [self._core.vault.unseal(sealed, Purpose.WEBHOOK_SECRET) for sealed in endpoint.secrets_sealed]
         secrets = [secret.decode() for secret in opened if secret is not None]
         if not secrets:
             return Outcome(verdict=Verdict.RETRY, detail="none of our keys opens the endpoint's secret")

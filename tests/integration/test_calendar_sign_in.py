@@ -198,7 +198,7 @@ async def test_the_page_lets_nothing_in_and_tells_nobody_the_code(googler: Perso
     assert "form-action 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "script" not in policy
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"  # so that browsers say where the form comes from
     assert "no-store" in page.headers["Cache-Control"]
 
 

@@ -10,11 +10,12 @@ from aiohttp import web
 
 from server.domain.errors import NotFound
 from server.domain.lifecycle import Actor
-from server.payments.stripe_checkout import ForgedCall, paid_session
+from server.payments.stripe_checkout import is_from_stripe, paid_session
 from server.usecases.payments import hear_of_payment, page_of_payments, read_payment, start_payment
 from server.web.access import Who
 from server.web.answers import json_answer
 from server.web.api.listing import listed
+from server.web.bodies import read_signed
 from server.web.keys import CORE, METHODS, SETTINGS
 from server.web.pages.paid import paid_page
 from server.web.route import Route, body_of
@@ -61,12 +62,9 @@ async def receive_stripe_event(request: web.Request) -> web.Response:
     secret = request.app[SETTINGS].payment.stripe_webhook_secret
     if secret is None:
         raise NotFound(what="payment")
-    try:
-        session = paid_session(
-            await request.read(), request.headers.get("Stripe-Signature", ""), secret.get_secret_value()
-        )
-    except ForgedCall:
-        raise web.HTTPBadRequest from None
+    signature = request.headers.get("Stripe-Signature", "")
+    body = await read_signed(request, lambda body: is_from_stripe(body, signature, secret.get_secret_value()))
+    session = paid_session(body)
     if session is not None:
         await hear_of_payment(request.app[CORE], request.app[METHODS], session)
     return web.Response(status=204)

@@ -86,6 +86,8 @@ def page_answer(
     headers = {**SAFE, "Content-Security-Policy": "; ".join(policy)}
     headers["Cache-Control"] = "no-store" if private else "no-cache"
     headers["Vary"] = "Origin, Accept-Language"
+    if forms:
+        headers["Referrer-Policy"] = "same-origin"  # with none, browsers send forms with `Origin: null`
     if framing != "'none'":
         del headers["X-Frame-Options"]  # the older header knows no list
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)

@@ -12,12 +12,13 @@ from aiohttp import web
 from server.domain.errors import BookingError, NotFound, PolicyClosed, Unavailable
 from server.domain.lifecycle import CHANGEABLE
 from server.domain.zones import zone
+from server.tokens import Purpose
 from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
 from server.usecases.places import View, target_of_token, view
 from server.usecases.prove_address import prove_attendee
+from server.web.bodies import read_form
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.forms import form_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 from server.web.widget import build
@@ -45,7 +46,8 @@ async def get_manage_link(request: web.Request) -> web.Response:
     where = f"/manage/at/{seen.place.appointment.uid}"
     base_url = request.app[SETTINGS].http.base_url
     answer = web.Response(status=303, headers={"Location": f"{base_url}{where}", "Cache-Control": "no-store"})
-    sealed = request.app[CORE].vault.seal(f"{int(time.time()) + _SESSION_S} {where} {token}".encode())
+    session = f"{int(time.time()) + _SESSION_S} {where} {token}"
+    sealed = request.app[CORE].vault.seal(session.encode(), Purpose.MANAGE_SESSION)
     answer.set_cookie(
         _COOKIE,
         sealed.decode(),
@@ -67,12 +69,19 @@ async def get_manage(request: web.Request) -> web.Response:
 
 
 async def post_manage(request: web.Request) -> web.Response:
-    """Cancels, for whoever has no JavaScript; moving is booking another and cancelling this one."""
+    """
+    Cancels, for whoever has no JavaScript; moving is booking another and cancelling this one. Or ends the session, for
+    whoever sits at somebody else's computer.
+    """
     token = _token(request)
     if token is None:
         return _over(request)
     core = request.app[CORE]
-    form = await form_of(request)
+    form = await read_form(request)
+    if form.get("leave"):
+        answer = _over(request, left=True)
+        answer.del_cookie(_COOKIE, path=request.path)
+        return answer
     try:
         target = await target_of_token(core, token)
         once: Once[Cancelled] = Once(None, 200, lambda _: b"")
@@ -90,14 +99,14 @@ async def post_manage(request: web.Request) -> web.Response:
 
 def _token(request: web.Request) -> str | None:
     """The token behind this page's session; None where there is none, or it is over."""
-    plain = request.app[CORE].vault.unseal(request.cookies.get(_COOKIE, "").encode())
+    plain = request.app[CORE].vault.unseal(request.cookies.get(_COOKIE, ""), Purpose.MANAGE_SESSION)
     until, where, token = plain.decode().split(" ") if plain else ("0", "", "")
     return token if int(until) > time.time() and where == request.path else None
 
 
-def _over(request: web.Request) -> web.Response:
-    html = render_page("manage_over.html", STYLE, voice_of(request))
-    return page_answer(html, STYLE, status=403, private=True)
+def _over(request: web.Request, *, left: bool = False) -> web.Response:
+    html = render_page("manage_over.html", STYLE, voice_of(request), left=left)
+    return page_answer(html, STYLE, status=200 if left else 403, private=True)
 
 
 def _page(request: web.Request, seen: View, token: str, *, problem: str = "", status: int = 200) -> web.Response:

@@ -32,9 +32,9 @@ from server.usecases.book import book
 from server.usecases.hold import hold, release
 from server.usecases.once import Once, Replay
 from server.usecases.payments import start_payment
+from server.web.bodies import read_form
 from server.web.keys import CORE, METHODS, SETTINGS
 from server.web.pages.book import Trouble, book_page
-from server.web.pages.forms import form_of
 from server.web.pages.language import voice_of
 from server.web.pages.paid import paid_page
 from server.web.route import query_of
@@ -46,7 +46,7 @@ _FILL = "Please fill this in."
 
 async def post_book(request: web.Request) -> web.Response:
     """Books what the plain form asks for, and shows it; or leads to where it is paid."""
-    typed = await form_of(request)
+    typed = await read_form(request)
     try:
         order = _order(query_of(request, BookQuery), typed, voice_of(request).tag)
         where = await _booked(request, order, _keyed(order, typed))

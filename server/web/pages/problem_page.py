@@ -27,8 +27,12 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The API key is valid, but does not have the scope that this needs.",
         "Use a key with the scope named in the answer.",
     ),
+    "cross-site": (
+        "A page of another site sent this form. Forms of our pages are taken from our pages only.",
+        "Open the page here and send its form. To book from a site of your own, embed the widget or call the API.",
+    ),
     "too-many-requests": (
-        "More requests came from this address or key than are allowed in a minute.",
+        "More requests came from this network or key than are allowed in a minute.",
         "Wait as many seconds as Retry-After says.",
     ),
     "not-found": (

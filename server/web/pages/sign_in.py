@@ -11,8 +11,8 @@ from aiohttp import web
 
 from server.domain.errors import CalendarRefused, NotFound, Unavailable
 from server.usecases.connecting import awaited, finish_sign_in
+from server.web.bodies import read_form
 from server.web.keys import ACCOUNTS, CORE
-from server.web.pages.forms import form_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.route import query_of
 from server.web.shapes.calendars import SignInQuery
@@ -34,7 +34,7 @@ async def get_sign_in(request: web.Request) -> web.Response:
 
 async def post_sign_in(request: web.Request) -> web.Response:
     """Redeems what came back."""
-    form = await form_of(request)
+    form = await read_form(request)
     state, code = form.get("state", ""), form.get("code", "")
     try:
         shown = await finish_sign_in(request.app[CORE], request.app[ACCOUNTS], state, code)

@@ -11,8 +11,8 @@ from server.domain.errors import BookingError, NotFound, SlotTaken, Unavailable
 from server.domain.zones import zone
 from server.usecases.once import Once
 from server.usecases.waitlist import Waiting, leave, take_offer, view
+from server.web.bodies import read_form
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.forms import form_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 
@@ -25,7 +25,7 @@ async def get_waitlist_page(request: web.Request) -> web.Response:
 async def post_waitlist_page(request: web.Request) -> web.Response:
     """Books the time that is offered, or leaves the waitlist."""
     token = request.match_info["token"]
-    form = await form_of(request)
+    form = await read_form(request)
     once: Once[Booked] = Once(None, 201, lambda _: b"")
     try:
         if form.get("leave"):
