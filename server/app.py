@@ -28,10 +28,12 @@ from server.store.offers import OfferBook
 from server.tokens import Vault
 from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
+from server.usecases.setup import capabilities_of
 from server.web.cors import ORIGINS, KnownOrigins
 from server.web.keys import (
     ACCOUNTS,
     CACHE,
+    CAPABILITIES,
     CORE,
     LIMITS,
     LINK,
@@ -60,6 +62,7 @@ def build_app(settings: Settings) -> web.Application:
     app[TALLY] = Tally()
     app[STREAMS] = OpenStreams()
     app[METHODS] = open_methods(settings.payment)
+    app[CAPABILITIES] = capabilities_of(settings)
     link = RedisLink(settings.redis)
     cache = AvailabilityCache(Versions(link), settings.cache)
     app[LINK] = link

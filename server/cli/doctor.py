@@ -8,10 +8,13 @@ import asyncio
 import http.client
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+
+from server.cli.workshop import data_dir_option, installed_settings
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -29,49 +32,81 @@ class Finding:
 
     what: str
     remedy: str | None = None
+    for_business: bool = False
+    """A business has to put it right, not whoever runs the server."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the server is not as it should be."""
+        return self.remedy is not None and not self.for_business
 
     def __str__(self) -> str:
-        return f"✓ {self.what}" if self.remedy is None else f"✗ {self.what}\n    → {self.remedy}"
+        if self.remedy is None:
+            return f"✓ {self.what}"
+        return f"{'✗' if self.is_wrong else '•'} {self.what}\n    → {self.remedy}"
 
 
 @click.command()
-def doctor() -> None:
-    """Check all settings against the real services.
+@data_dir_option
+def doctor(data_dir: Path) -> None:
+    """Check all settings, and each business's configuration, against the real services.
 
     \b
     With the same environment as the web process and the worker:
       BOOKABLE_DATABASE_URL=postgresql://bookable:secret@db/bookable bookable doctor
 
-    Each line begins with ✓ or ✗; below a ✗ stands what to do. Exit code 1 when anything is wrong.
+    \b
+    Of a `bookable up` that runs on this machine:
+      bookable doctor --data-dir /var/lib/bookable
+
+    Each line begins with ✓ or ✗; below a ✗ stands what to do. Exit code 1 when anything is wrong. A • is what a
+    business has to put right itself.
     """
-    findings = asyncio.run(_examine())
+    findings = asyncio.run(_examine(data_dir))
     for finding in findings:
         click.echo(str(finding))
-    wrong = sum(finding.remedy is not None for finding in findings)
+    wrong = sum(finding.is_wrong for finding in findings)
     click.echo(f"\n{wrong} to put right." if wrong else "\nAll well.")
     if wrong:
         raise click.exceptions.Exit(1)
 
 
-async def _examine() -> list[Finding]:
+async def _examine(data_dir: Path) -> list[Finding]:
     from server.cli.doctor_calendars import examine_calendars
     from server.cli.doctor_channels import examine_channels
+    from server.cli.doctor_setup import examine_setup
     from server.cli.environment import read_settings
 
     try:
         settings = read_settings()
     except click.ClickException as error:
         return [Finding("settings", error.message)]
-    findings = [Finding("settings are valid"), *_secrets(settings)]
+    findings = [Finding("settings are valid")]
+    if settings.database.url is None and (data_dir / "postgres").is_dir():
+        findings.append(_running(data_dir))
+        settings = installed_settings(settings, data_dir)
+    findings += _secrets(settings)
     findings += [finding async for finding in _database(settings)]
     findings += [finding async for finding in _redis(settings)]
     findings += [finding async for finding in examine_channels(settings)]
     findings += [finding async for finding in examine_calendars(settings)]
+    findings += [finding async for finding in examine_setup(settings)]
     return [*findings, *await asyncio.to_thread(_base_url, settings)]
 
 
 def _judge(good: bool, what: str, remedy: str) -> Finding:
     return Finding(what, None if good else remedy)
+
+
+def _running(data_dir: Path) -> Finding:
+    from server.embedded.data_folder import holder
+
+    process = holder(data_dir)
+    return _judge(
+        process is not None,
+        f"{data_dir} is used by process {process}" if process else f"nobody uses {data_dir}",
+        f"Start `bookable up --data-dir {data_dir}` to look at the whole of it.",
+    )
 
 
 def _secrets(settings: "Settings") -> Iterator[Finding]:

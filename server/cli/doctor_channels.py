@@ -16,7 +16,7 @@ _PATIENCE_S = 5
 
 
 async def examine_channels(settings: "Settings") -> AsyncIterator[Finding]:
-    """A finding per way; what is not set up is no fault."""
+    """A finding per way. Nobody can do without mail; what else is not set up is no fault."""
     yield await _mail(settings.mail)
     yield _answers(settings)
     yield _sms(settings)
@@ -29,7 +29,7 @@ async def _mail(mail: "MailSettings") -> Finding:
     if mail.folder is not None:
         return Finding(f"mail is written to {mail.folder} instead of being sent")
     if mail.host is None:
-        return Finding("mail is not set up (BOOKABLE_MAIL_HOST): it waits in the queue")
+        return Finding("mail is not set up", "Set BOOKABLE_MAIL_HOST: confirmations and reminders wait in the queue.")
     where = f"mail server {mail.host}:{mail.port}"
     client = aiosmtplib.SMTP(
         hostname=mail.host,

@@ -55,6 +55,7 @@ def up(port: int | None, data_dir: Path, processes: int | None, verbose: bool) -
     Ctrl-C stops all of it; starting again continues with the data. What dies is started again.
     """
     from server.embedded.stack import Stack
+    from server.usecases.setup import capabilities_of
 
     settings = read_settings()
     port = port or settings.http.port
@@ -69,7 +70,19 @@ def up(port: int | None, data_dir: Path, processes: int | None, verbose: bool) -
         processes=processes or settings.http.processes,
     )
     show_log(verbose=verbose)
-    run(stack, lambda: f"\n  Bookable is up: {base_url}\n  API docs: {base_url}/docs\n  Ctrl-C stops it.\n")
+    run(stack, lambda: _greeting(base_url, data_dir, sends_mail=capabilities_of(settings).mail))
+
+
+def _greeting(base_url: str, data_dir: Path, *, sends_mail: bool) -> str:
+    lines = [
+        f"Bookable is up: {base_url}",
+        f"API docs: {base_url}/docs",
+        f"A business of your own: bookable business create --help (with --data-dir {data_dir})",
+        f"Is all well? bookable doctor --data-dir {data_dir}",
+    ]
+    if not sends_mail:
+        lines.append("No mail leaves yet: set BOOKABLE_MAIL_HOST. Until then confirmations wait in the queue.")
+    return "\n" + "".join(f"  {line}\n" for line in [*lines, "Ctrl-C stops it."])
 
 
 def run(stack: "Stack", greeting: Callable[[], str]) -> None:

@@ -71,10 +71,34 @@ def database_url(settings: "Settings", data_dir: Path) -> str:
     return EmbeddedPostgres(data_dir / "postgres").url()
 
 
+def installed_settings(settings: "Settings", data_dir: Path) -> "Settings":
+    """
+    *settings* with what `up` or `demo` adds from the data folder, where no database is named.
+
+    Raises:
+        click.ClickException: There is no installation.
+    """
+    from pydantic import SecretStr
+
+    from server.embedded.data_folder import kept_secret, noted_address
+    from server.embedded.redis import EmbeddedRedis
+
+    if settings.database.url is not None:
+        return settings
+    changes: dict[str, object] = {
+        "database": settings.database.model_copy(update={"url": database_url(settings, data_dir)})
+    }
+    if settings.redis.url is None:
+        changes["redis"] = settings.redis.model_copy(update={"url": EmbeddedRedis(data_dir / "redis").url})
+    if not settings.secret.keys:
+        changes["secret"] = settings.secret.model_copy(update={"keys": [SecretStr(kept_secret(data_dir))]})
+    if "base_url" not in settings.http.model_fields_set and (address := noted_address(data_dir)) is not None:
+        changes["http"] = settings.http.model_copy(update={"base_url": address})
+    return settings.model_copy(update=changes)
+
+
 @asynccontextmanager
 async def _core(settings: "Settings", data_dir: Path) -> "AsyncIterator[Core]":
-    from server.embedded.data_folder import kept_secret
-    from server.embedded.redis import EmbeddedRedis
     from server.redis.changes import Changes
     from server.redis.connection import RedisLink
     from server.redis.listeners import Listeners
@@ -83,14 +107,12 @@ async def _core(settings: "Settings", data_dir: Path) -> "AsyncIterator[Core]":
     from server.tokens import Vault
     from server.usecases.core import Core
 
-    url = database_url(settings, data_dir)
-    embedded = settings.database.url is None
-    database = await Database.open(settings.database.model_copy(update={"url": url}))
-    redis_url = settings.redis.url or (EmbeddedRedis(data_dir / "redis").url if embedded else None)
-    link = RedisLink(settings.redis.model_copy(update={"url": redis_url}))
-    keys = [key.get_secret_value() for key in settings.secret.keys] or ([kept_secret(data_dir)] if embedded else [])
+    installed = installed_settings(settings, data_dir)
+    keys = [key.get_secret_value() for key in installed.secret.keys]
     if not keys:
         raise click.ClickException("BOOKABLE_SECRET_KEYS is not set.")
+    database = await Database.open(installed.database)
+    link = RedisLink(installed.redis)
     try:
         yield Core(database, OfferBook(), Vault(keys), Changes(link, Listeners(None)), settings.booking)
     finally:

@@ -9,6 +9,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── Gone                  it was here, and its address was taken back
     ├── NotOffered            the start is not one that availability offers
     ├── UnknownReference      a filter names a provider, service or place that the business does not have
+    ├── PaymentNotSetUp       a service is to be paid online, and nothing can be
     ├── DetailsMissing        the service wants to know more, or something else, of the customer
     ├── PaymentRequired       the service is paid before it is booked
     ├── SlotTaken             it was, until somebody else took it
@@ -74,6 +75,11 @@ class UnknownReference(BookingError):
 
     lacking: Mapping[str, str]
     """What was named, by the field that names it."""
+
+
+@dataclass(eq=False)
+class PaymentNotSetUp(BookingError):
+    """This server has no payment service, so nothing can be paid online. Use on_site."""
 
 
 @dataclass(eq=False)

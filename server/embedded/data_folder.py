@@ -52,6 +52,32 @@ def locked(folder: Path) -> Iterator[Path]:
         yield folder
 
 
+def holder(folder: Path) -> int | None:
+    """The process that has the folder now; None if nobody has it, or there is no folder."""
+    try:
+        with (folder / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read().strip() or 0)
+    except OSError:
+        return None
+    return None
+
+
+def note_address(folder: Path, base_url: str) -> None:
+    """Write down where whoever has the folder answers, for commands that look at it."""
+    write_private(folder / "address", base_url + "\n")
+
+
+def noted_address(folder: Path) -> str | None:
+    """Where whoever had the folder last answered; None if nobody did."""
+    try:
+        return (folder / "address").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
 def socket_folder(data: Path) -> Path:
     """
     Where the server whose data is *data* has its sockets: beside it, or in the temporary folder if that is too long.

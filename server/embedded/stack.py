@@ -16,7 +16,7 @@ from pathlib import Path
 
 from server.embedded import leftovers
 from server.embedded.child import Ladder, Part
-from server.embedded.data_folder import kept_secret, locked
+from server.embedded.data_folder import kept_secret, locked, note_address
 from server.embedded.errors import PortTaken
 from server.embedded.postgres import EmbeddedPostgres
 from server.embedded.redis import EmbeddedRedis
@@ -60,6 +60,7 @@ class Stack:
         with locked(self.folder) as folder:
             leftovers.end(leftovers.started_with(_mark(folder)), STOP)
             self._check_port()
+            note_address(folder, self.base_url)
             async with Supervisor() as supervisor:
                 database_url, redis_url = await self._start_servers(supervisor, folder)
                 before, after = await migrate(database_url)

@@ -4,11 +4,13 @@ Owns editing what a business is and offers: each edit is one transaction with it
 Leaves the fields of a collection to `store/catalogue`, and what their values may be to the shapes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from server.domain.configuration import Capabilities
 from server.domain.errors import StaleVersion
+from server.domain.setup_checks import Finding
 from server.store.audit import note_change
 from server.store.collection import (
     Collection,
@@ -26,6 +28,7 @@ from server.store.idempotency import remember
 from server.usecases.chargeable import check_charges
 from server.usecases.core import Core
 from server.usecases.once import Once, Replay
+from server.usecases.setup import findings_about
 
 _NOT_A_CHANGE = frozenset({"id", "version", "created_at", "updated_at"})
 
@@ -67,28 +70,42 @@ async def read(core: Core, business_id: int, collection: Collection, key: str | 
         return await find_record(session, collection, business_id, key)
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A record as it is now, and what in the configuration cannot work because of it."""
+
+    record: Record
+    warnings: Sequence[Finding] = ()
+
+
 async def create(
-    core: Core, editor: Editor, collection: Collection, values: Values, once: Once[Record]
-) -> Record | Replay:
+    core: Core,
+    editor: Editor,
+    collection: Collection,
+    values: Values,
+    once: Once[Saved],
+    *,
+    capabilities: Capabilities,
+) -> Saved | Replay:
     """
     A new record.
 
     Raises:
         NotFound: What it refers to.
         Conflict: Its name is taken.
-        NotChargeable: See `check_charges`.
+        NotChargeable, PaymentNotSetUp: See `check_charges`.
         InFlight, IdempotencyMismatch: See `once`.
     """
 
-    async def work(session: Session) -> Record:
+    async def work(session: Session) -> Saved:
         record = await insert_record(session, collection, editor.business_id, values)
-        await check_charges(session, editor.business_id, collection, record.values, changed=values.keys())
+        saved = await _checked(session, editor, collection, record, values.keys(), capabilities=capabilities)
         await _note(session, editor, collection, record, action="created", changes=_facts(record))
-        once.check(await remember(session, editor.business_id, once.memo(core.vault, record)))
-        return record
+        once.check(await remember(session, editor.business_id, once.memo(core.vault, saved)))
+        return saved
 
     result = await once.run(core.database, core.vault, editor.business_id, work)
-    if isinstance(result, Record):
+    if isinstance(result, Saved):
         await core.changes.announce(editor.business, None)
     return result
 
@@ -101,7 +118,8 @@ async def change(
     rewrite: Callable[[Values], Values],
     *,
     versions: AbstractSet[int] | None,
-) -> Record:
+    capabilities: Capabilities,
+) -> Saved:
     """
     The record after *rewrite*; one that changes nothing leaves no trace.
 
@@ -113,10 +131,10 @@ async def change(
         NotFound: The record, or what it would refer to.
         StaleVersion: It was changed meanwhile.
         Conflict: See `store/conflicts`.
-        NotChargeable: See `check_charges`.
+        NotChargeable, PaymentNotSetUp: See `check_charges`.
     """
 
-    async def work(session: Session) -> tuple[Record, bool]:
+    async def work(session: Session) -> tuple[Saved, bool]:
         before = await find_record(session, collection, editor.business_id, key, lock=True)
         _check_version(before, versions)
         values = rewrite(before.values)
@@ -126,16 +144,31 @@ async def change(
             if before.values[name] != value
         }
         if not changes:
-            return before, False
+            return Saved(before), False
         after = await update_record(session, collection, editor.business_id, before, values)
-        await check_charges(session, editor.business_id, collection, after.values, changed=changes.keys())
+        saved = await _checked(session, editor, collection, after, changes.keys(), capabilities=capabilities)
         await _note(session, editor, collection, after, action="changed", changes=changes)
-        return after, True
+        return saved, True
 
-    record, changed = await core.database.transact(work)
+    saved, changed = await core.database.transact(work)
     if changed:
         await core.changes.announce(editor.business, None)
-    return record
+    return saved
+
+
+async def _checked(
+    session: Session,
+    editor: Editor,
+    collection: Collection,
+    record: Record,
+    changed: AbstractSet[str],
+    *,
+    capabilities: Capabilities,
+) -> Saved:
+    """*record* with what does not work because of it; what cannot be at all is refused."""
+    business_id, values = editor.business_id, record.values
+    await check_charges(session, business_id, collection, values, changed=changed, capabilities=capabilities)
+    return Saved(record, await findings_about(session, business_id, collection, values, capabilities))
 
 
 async def remove(

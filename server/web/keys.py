@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from server.domain.configuration import Capabilities
 from server.payments.protocol import PaymentMethod
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.connection import RedisLink
@@ -48,6 +49,7 @@ LIMITS = web.AppKey("rate limits", RateLimits)
 OPENED = web.AppKey("opened feeds", OpenedFeeds)
 TALLY = web.AppKey("tally", Tally)
 ACCOUNTS = web.AppKey("calendar accounts", Accounts)
+CAPABILITIES = web.AppKey("capabilities", Capabilities)
 METHODS = web.AppKey("ways to pay", Mapping[str, PaymentMethod])
 STREAMS = web.AppKey("open streams", OpenStreams)
 

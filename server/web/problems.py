@@ -37,6 +37,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     CrossSite: ProblemKind(403, "cross-site", "Another site sent this form"),
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NoPhone: ProblemKind(422, "invalid-request", "The request is not valid"),
+    errors.PaymentNotSetUp: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.UnknownReference: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.DetailsMissing: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
@@ -88,6 +89,7 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     Forbidden: lambda e: {"scope": e.scope},
     errors.UnknownZone: lambda e: {"errors": [{"pointer": "/timezone", "detail": str(e)}]},
     errors.NoPhone: lambda e: {"errors": [{"pointer": e.pointer, "detail": str(e)}]},
+    errors.PaymentNotSetUp: lambda e: {"errors": [{"pointer": "/payment", "detail": str(e)}]},
     errors.UnknownReference: lambda e: {
         "errors": [
             {"parameter": name, "detail": f"This business has no {name} with the slug {slug}."}

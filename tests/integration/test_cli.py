@@ -40,7 +40,7 @@ def run(*arguments: str, environment: Environment | None = None) -> Result:
 
 
 @pytest.fixture
-def healthy(own_database_url: str, redis_url: str, base_url: str) -> Environment:
+def healthy(own_database_url: str, redis_url: str, base_url: str, tmp_path: Path) -> Environment:
     """Settings of a deployment where all is well."""
     _redis(redis_url, "SET bookable:worker:heartbeat:one 1 EX 60")
     return {
@@ -48,6 +48,7 @@ def healthy(own_database_url: str, redis_url: str, base_url: str) -> Environment
         "BOOKABLE_REDIS_URL": redis_url,
         "BOOKABLE_SECRET_KEYS": SECRET,
         "BOOKABLE_HTTP_BASE_URL": base_url,
+        "BOOKABLE_MAIL_FOLDER": str(tmp_path / "mail"),
     }
 
 
@@ -107,6 +108,7 @@ def test_doctor_is_content_with_a_healthy_deployment(healthy: Environment) -> No
         ("BOOKABLE_REDIS_URL", None, "Set BOOKABLE_REDIS_URL"),
         ("BOOKABLE_REDIS_URL", "redis://127.0.0.1:1/0", "Start it, or correct BOOKABLE_REDIS_URL"),
         ("BOOKABLE_REDIS_URL", "http://127.0.0.1", "Start it, or correct BOOKABLE_REDIS_URL"),
+        ("BOOKABLE_MAIL_FOLDER", None, "Set BOOKABLE_MAIL_HOST"),
         ("BOOKABLE_HTTP_BASE_URL", "http://127.0.0.1:1", "Start `bookable web`"),
         ("BOOKABLE_HTTP_BASE_URL", "salon.example", "must start with http:// or https://"),
         ("BOOKABLE_HTTP_PORT", "99999", "BOOKABLE_HTTP_PORT: Input should be less than or equal to 65535"),
@@ -121,6 +123,27 @@ def test_doctor_names_what_is_wrong_and_the_remedy(
     assert result.output.count("✗") == 1, result.output
     assert complaint in result.output
     assert "hunter2" not in result.output
+
+
+async def test_doctor_names_what_a_business_has_to_put_right(healthy: Environment, own_database_url: str) -> None:
+    environment = {**healthy, "BOOKABLE_DATABASE_URL": own_database_url}
+    async with open_core(settings_for(own_database_url)) as core:
+        world = await World.make(core)
+        await world.service(payment="online", price_minor=4800)
+
+    result = await to_thread(run, "doctor", environment=environment)
+
+    assert f"• {world.slug}: service cut (payment-not-set-up)" in result.output
+    assert result.exit_code == 0, "the server itself is well"
+
+
+def test_doctor_of_a_data_folder_that_nobody_uses_says_so(healthy: Environment, tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    environment = {**healthy, "BOOKABLE_DATABASE_URL": None}
+
+    result = run("doctor", "--data-dir", str(tmp_path), environment=environment)
+
+    assert f"Start `bookable up --data-dir {tmp_path}`" in result.output
 
 
 def test_doctor_sees_that_the_database_was_not_migrated(healthy: Environment, empty_database_url: str) -> None:

@@ -129,9 +129,13 @@ def test_up_starts_again_at_once_after_it_was_killed(own_folder: Path, free_port
         killed.kill()
 
     with _start_up(own_folder, free_port) as parent:
+        found = _doctor(own_folder)
         parent.send_signal(signal.SIGINT)
         rest = parent.stdout.read()
 
+    assert f"is used by process {parent.pid}" in found
+    assert "/healthz answers 200" in found
+    assert [line for line in found.splitlines() if line.startswith("✗")] == ["✗ mail is not set up"]
     assert "Stopped." in rest
     assert parent.returncode == 0
     assert leftovers.started_with(f"--part-of={own_folder}") == []
@@ -284,6 +288,16 @@ def _start_up(folder: Path, port: int) -> "subprocess.Popen[str]":
         if "Bookable is up" in line:
             return parent
     raise AssertionError(f"it ended with code {parent.wait()}")
+
+
+def _doctor(folder: Path) -> str:
+    """What `bookable doctor` says, once the worker has shown a sign of life."""
+    command = [sys.executable, "-m", "server.cli.main", "doctor", "--data-dir", str(folder)]
+    for _ in range(20):
+        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        if "workers with a heartbeat: 0" not in found:
+            break
+    return found
 
 
 def _servers(postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> list[object]:

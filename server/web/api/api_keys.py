@@ -10,12 +10,12 @@ from aiohttp import hdrs, web
 from server.store.catalogue import API_KEYS
 from server.store.collection import Record
 from server.tokens import new_api_key, token_hash
-from server.usecases.catalogue import create
+from server.usecases.catalogue import Saved, create
 from server.usecases.once import Once, Replay
 from server.web.access import Forbidden, Who
 from server.web.answers import raw_answer, replayed
 from server.web.api.managed import Managed, editor_of, list_route, remover, render
-from server.web.keys import CALLER, CORE
+from server.web.keys import CALLER, CAPABILITIES, CORE
 from server.web.route import Route, body_of, keyed
 from server.web.shapes.drafts import PageQuery
 from server.web.shapes.people import ApiKeyDraft, ApiKeyItem, NewApiKey
@@ -29,11 +29,13 @@ async def create_api_key(request: web.Request) -> web.Response:
             raise Forbidden(scope=scope)
     key, prefix = new_api_key()
     values = {"name": order.name, "scopes": order.distinct_scopes(), "prefix": prefix, "key_hash": token_hash(key)}
-    once: Once[Record] = Once(keyed(request), 201, lambda record: _render(record, key))
-    result = await create(request.app[CORE], editor_of(request), API_KEYS, values, once)
+    once: Once[Saved] = Once(keyed(request), 201, lambda saved: _render(saved.record, key))
+    result = await create(
+        request.app[CORE], editor_of(request), API_KEYS, values, once, capabilities=request.app[CAPABILITIES]
+    )
     if isinstance(result, Replay):
         return replayed(result)
-    location: dict[str, str] = {hdrs.LOCATION: f"{request.path}/{result.id}"}
+    location: dict[str, str] = {hdrs.LOCATION: f"{request.path}/{result.record.id}"}
     return raw_answer(once.render(result), status=201, headers=location)
 
 

@@ -15,17 +15,19 @@ from server.domain.errors import NotFound
 from server.store.catalogue import BUSINESS
 from server.store.profile import load_profile
 from server.usecases.find_slots import find_slots
+from server.usecases.setup import read_setup
 from server.web.access import Who
-from server.web.answers import SAFE
+from server.web.answers import SAFE, json_answer
 from server.web.api.availability import slot_query
 from server.web.api.managed import changer, reader
 from server.web.compression import is_known, tag_of, takes_gzip
-from server.web.keys import CACHE, CORE, SETTINGS
+from server.web.keys import CACHE, CALLER, CAPABILITIES, CORE, SETTINGS
 from server.web.route import Route, query_of
 from server.web.shapes.availability import MOST_DAYS, AvailabilityQuery, render_availability
 from server.web.shapes.base import is_slug
 from server.web.shapes.business import BusinessDraft, BusinessItem, BusinessProfile, ProfileQuery
 from server.web.shapes.drafts import patch_of
+from server.web.shapes.setup import SetupAnswer, saved_shape
 
 
 async def get_business(request: web.Request) -> web.Response:
@@ -57,6 +59,13 @@ async def get_business(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type="application/json", headers=headers)
 
 
+async def get_setup(request: web.Request) -> web.Response:
+    """What in the configuration does not work as it stands."""
+    app = request.app
+    findings = await read_setup(app[CORE], request[CALLER].business_id, app[CAPABILITIES])
+    return json_answer(SetupAnswer.of(findings))
+
+
 async def _availability(request: web.Request, business: str, asked: AvailabilityQuery) -> bytes:
     async def compute() -> bytes:
         found = await find_slots(request.app[CORE], slot_query(business, asked))
@@ -81,7 +90,9 @@ def business_routes(base: str) -> list[Route]:
         Route("GET", base, Who.PUBLIC, get_business, "Business", "What a widget needs to know, in one answer",
               query=ProfileQuery, answers={200: BusinessProfile, 304: None}),
         Route("PATCH", base, Who.MANAGE, changer(BUSINESS, BusinessItem, BusinessDraft, patch),
-              "Business", "Change the settings", body=patch, answers={200: BusinessItem}),
+              "Business", "Change the settings", body=patch, answers={200: saved_shape(BusinessItem)}),
         Route("GET", f"{base}/settings", Who.READ, reader(BUSINESS, BusinessItem, BusinessDraft),
               "Business", "Read the settings", answers={200: BusinessItem}),
+        Route("GET", f"{base}/setup", Who.READ, get_setup,
+              "Business", "Check whether the configuration can work", answers={200: SetupAnswer}),
     ]  # fmt: skip

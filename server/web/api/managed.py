@@ -15,15 +15,16 @@ from pydantic import ValidationError
 
 from server.domain.errors import NotFound
 from server.store.collection import Collection, Record, Values
-from server.usecases.catalogue import Editor, change, create, list_page, read, remove
+from server.usecases.catalogue import Editor, Saved, change, create, list_page, read, remove
 from server.usecases.once import Once, Replay
 from server.web.access import Who
 from server.web.answers import raw_answer, replayed
-from server.web.keys import CALLER, CORE, RAW_BODY
+from server.web.keys import CALLER, CAPABILITIES, CORE, RAW_BODY
 from server.web.preconditions import etag_of, expected_versions
 from server.web.route import Handler, Route, body_of, keyed, query_of
 from server.web.shapes.base import Shape, is_slug
 from server.web.shapes.drafts import Draft, PageQuery, page_shape, patch_of, write_cursor
+from server.web.shapes.setup import FindingItem, saved_shape
 from server.web.validation import invalid_body
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
@@ -58,10 +59,10 @@ def managed_routes(base: str, managed: Managed) -> Iterator[Route]:
     # fmt: off
     yield list_route(base, managed)
     yield Route("POST", things, Who.MANAGE, _creator(managed), tag, f"Create {noun}",
-                body=draft, answers={201: item}, idempotent=True)
+                body=draft, answers={201: saved_shape(item)}, idempotent=True)
     yield Route("GET", one, Who.READ, reader(collection, item, draft), tag, f"Read {noun}", answers={200: item})
     yield Route("PATCH", one, Who.MANAGE, changer(collection, item, draft, patch), tag, f"Change {noun}",
-                body=patch, answers={200: item})
+                body=patch, answers={200: saved_shape(item)})
     yield Route("DELETE", one, Who.MANAGE, remover(collection), tag, f"Delete {noun}", answers={204: None})
     # fmt: on
 
@@ -124,15 +125,16 @@ def changer(collection: Collection, item: type[Shape], draft: type[Draft], patch
             except ValidationError as error:
                 raise invalid_body(error, draft, orjson.loads(request[RAW_BODY])) from None
 
-        record = await change(
+        saved = await change(
             request.app[CORE],
             editor_of(request),
             collection,
             _key(request, collection),
             rewrite,
             versions=expected_versions(request),
+            capabilities=request.app[CAPABILITIES],
         )
-        return _answer(collection, render(item, draft, record.values), record)
+        return _answer(collection, _render_saved(item, draft, saved), saved.record)
 
     return handle
 
@@ -154,17 +156,25 @@ def render(item: type[Shape], draft: type[Draft], values: Values) -> bytes:
     return orjson.dumps(_shown(item, draft, values), option=orjson.OPT_UTC_Z)
 
 
+def _render_saved(item: type[Shape], draft: type[Draft], saved: Saved) -> bytes:
+    """The record, and what does not work because of it."""
+    warnings = [FindingItem.of(finding).model_dump() for finding in saved.warnings]
+    return orjson.dumps({**_shown(item, draft, saved.record.values), "warnings": warnings}, option=orjson.OPT_UTC_Z)
+
+
 def _creator(managed: Managed) -> Handler:
     item, draft, collection = managed.item, managed.draft, managed.collection
 
     async def handle(request: web.Request) -> web.Response:
-        once: Once[Record] = Once(keyed(request), 201, lambda record: render(item, draft, record.values))
+        once: Once[Saved] = Once(keyed(request), 201, lambda saved: _render_saved(item, draft, saved))
         values = body_of(request, draft).values()
-        result = await create(request.app[CORE], editor_of(request), collection, values, once)
+        result = await create(
+            request.app[CORE], editor_of(request), collection, values, once, capabilities=request.app[CAPABILITIES]
+        )
         if isinstance(result, Replay):
             return replayed(result)
-        response = _answer(collection, once.render(result), result, status=201)
-        response.headers[hdrs.LOCATION] = f"{request.path}/{result.values[collection.key]}"
+        response = _answer(collection, once.render(result), result.record, status=201)
+        response.headers[hdrs.LOCATION] = f"{request.path}/{result.record.values[collection.key]}"
         return response
 
     return handle
