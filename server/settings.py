@@ -167,6 +167,26 @@ class BookingSettings(BaseModel):
     idempotency_h: int = Field(default=24, ge=1, le=168)
     """How long an Idempotency-Key's answer is kept."""
 
+    starts_per_network: int = Field(default=3, ge=1, le=1_000)
+    """Times that strangers from one network may have of one business at once: held, or booked within ten minutes under
+    addresses that are not proved. Networks are those of `BOOKABLE_LIMIT_*`. A business may set its own."""
+
+    bookings_per_network_day: int = Field(default=5, ge=1, le=10_000)
+    """Bookings of one business from one network in 24 hours, until their addresses are proved. A business may set its
+    own."""
+
+    bookings_per_address: int = Field(default=5, ge=1, le=10_000)
+    """Upcoming bookings of one business under one address, until it is proved. A business may set its own."""
+
+    waiting_per_network: int = Field(default=3, ge=1, le=1_000)
+    """Places on the waitlist of one business that strangers from one network may have. A business may set its own."""
+
+    wide_factor: int = Field(default=8, ge=1)
+    """How many times these figures the wide network around it may use."""
+
+    networks_days: int = Field(default=30, ge=1, le=365)
+    """How long it is kept where a stranger's booking came from. Until then, a burst can be cancelled by its network."""
+
 
 class MailSettings(BaseModel):
     """`BOOKABLE_MAIL_*`: how mail leaves. Without `host` or `folder` it waits in the queue."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from server.domain.lifecycle import Actor, Status
+from server.domain.networks import Networks
 from server.domain.terms import Terms
 
 
@@ -33,6 +34,8 @@ class SlotChoice:
     provider: str | None = None
     location: str | None = None
     start: datetime
+    asked_from: Networks | None = None
+    """Where a stranger asks from; None for whoever is known, and for ourselves: they are not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Order:
     actor: Actor = Actor.CUSTOMER
     paid: bool = False
     """What it costs has been paid."""
+    proved: bool = False
+    """The customer reads the mailbox of their address: they followed a link that only it was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

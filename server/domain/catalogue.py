@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from server.domain.claims import Claim
 from server.domain.hours import DateException, Sheet, WeeklyWindow, open_sheet
 from server.domain.intervals import Spans
+from server.domain.quotas import Had
 from server.domain.reminders import ReminderRule
 from server.domain.rules import Question
 from server.domain.terms import Approval, Terms
@@ -141,6 +142,8 @@ class Taken:
     """By provider: places left in each class of the service, by its start."""
     unknown: frozenset[int] = frozenset()
     """Providers whose own calendars have not been read for too long: what is in them nobody knows."""
+    had: Had | None = None
+    """What the stranger who asks has already, where the question said who that is."""
 
 
 def question_for(

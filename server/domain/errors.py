@@ -25,6 +25,8 @@ Leaves the wording for HTTP to `web/problems`.
     ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
+    ├── QuotaReached          a stranger has as many times, bookings or places here as they may
+    ├── Blocked               the business takes no online bookings from whoever asks
     └── Unavailable           a dependency did not answer in time
 """
 
@@ -207,3 +209,15 @@ class TooManyRequests(BookingError):
     """Too many requests; wait a moment."""
 
     retry_after_s: int
+
+
+@dataclass(eq=False)
+class QuotaReached(BookingError):
+    """This is as much as can be held or booked from here for now. Open the link in our mail, or try again later."""
+
+    retry_after_s: int
+
+
+@dataclass(eq=False)
+class Blocked(BookingError):
+    """This cannot be booked online. Please contact the business."""

@@ -224,6 +224,8 @@ async def _book_one(
             token_salt=new_salt(),
             token_hash=token_hash(new_token()),
             reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC)),
+            network=None,
+            proved=True,
         ),
         seat=seat,
         fact=Fact(

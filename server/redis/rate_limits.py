@@ -54,6 +54,10 @@ class RateLimits:
         """What *address* counts for."""
         return networks_of(address, self._prefixes)
 
+    def stranger(self, address: str) -> Networks | None:
+        """What *address* counts for; None where it is not counted at all."""
+        return None if self.is_exempt(address) else self.networks(address)
+
     def is_exempt(self, address: str) -> bool:
         """Whether *address* is not counted at all."""
         now = time.monotonic()

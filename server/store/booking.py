@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from server.domain.appointment import CustomerDetails
+from server.domain.appointment import CustomerDetails, Order
 from server.domain.catalogue import Offer
 from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Status
@@ -77,9 +77,11 @@ _ATTENDEE = """
     RETURNING id
 ), attendee AS (
     INSERT INTO attendees (business_id, appointment_id, customer_id, name, email, phone, timezone, locale, answers,
-                           token_salt, token_hash, price_minor, currency, change_window_min, cancel_fee_minor, approval)
+                           token_salt, token_hash, price_minor, currency, change_window_min, cancel_fee_minor, approval,
+                           network, proved_at)
     SELECT business_id, appointment.id, customer.id, :name, :email, :phone, :customer_timezone, :locale, :answers,
-           :token_salt, :token_hash, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval
+           :token_salt, :token_hash, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval,
+           :network::cidr, CASE WHEN :proved THEN clock_timestamp() END
       FROM appointment, (SELECT id FROM known UNION ALL SELECT id FROM fresh) customer
     RETURNING id, phone
 )"""
@@ -109,9 +111,10 @@ _HOLD_TIME = Statement(
     """
 WITH hold AS (
     INSERT INTO holds (business_id, service_id, provider_id, location_id, starts_at, expires_at, token_hash,
-                       duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval)
+                       duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval, network)
     VALUES (:business_id, :service_id, :provider_id, :location_id, :starts_at, :expires_at, :token_hash,
-            :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval)
+            :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval,
+            :network::cidr)
     RETURNING business_id, id
 ), claimed AS (
     INSERT INTO claims (business_id, resource_id, during, hold_id, expires_at)
@@ -128,9 +131,11 @@ SELECT hold.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM
 _SEAT_HELD = """
 , hold AS (
     INSERT INTO holds (business_id, service_id, provider_id, location_id, appointment_id, starts_at, expires_at,
-                       token_hash, duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval)
+                       token_hash, duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval,
+                       network)
     SELECT business_id, :service_id, :provider_id, :location_id, id, starts_at, :hold_expires_at, :token_hash,
-           :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval
+           :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval,
+           :network::cidr
       FROM appointment
 )"""
 _HOLD_FIRST_SEAT = Statement(_NEW_APPOINTMENT + _CLAIM + _SEAT_HELD + LOGGED + REMEMBERED + _OUTCOME)
@@ -207,6 +212,10 @@ class NewAttendee:
     token_salt: bytes
     token_hash: bytes
     reminders: Sequence[PlannedReminder]
+    network: str | None
+    """Where a stranger booked from."""
+    proved: bool
+    """Somebody who reads the mailbox of the address booked, or staff vouches for it."""
 
     def values(self) -> dict[str, Any]:
         """For the statements above."""
@@ -221,6 +230,8 @@ class NewAttendee:
             "token_salt": self.token_salt,
             "token_hash": self.token_hash,
             **terms_values(self.terms),
+            "network": self.network,
+            "proved": self.proved,
             **reminder_values(self.reminders),
         }
 
@@ -285,6 +296,7 @@ async def insert_hold(
     actor: Actor,
     terms: Terms,
     token_hash: bytes,
+    network: str | None,
     expires_at: datetime,
     memo: Memo | None,
     now: datetime,
@@ -299,6 +311,7 @@ async def insert_hold(
         **log_values(actor, now, from_status=None),
         **terms_values(terms),
         "token_hash": token_hash,
+        "network": network,
         "hold_expires_at": expires_at,
         "expires_at": (None if seat and not seat.claim_expires_at else class_expiry) if is_class else expires_at,
         "appointment_id": seat.appointment_id if seat else None,
@@ -340,12 +353,30 @@ SELECT count(*)
   JOIN appointments a ON a.business_id = t.business_id AND a.id = t.appointment_id
  WHERE c.business_id = $1 AND c.email = $2 AND a.service_id = $3
    AND a.status IN ('pending', 'confirmed') AND a.starts_at > $4
+   AND ($5::cidr IS NULL OR t.network = $5::cidr OR $6 AND t.proved_at IS NOT NULL)
 """
 
 
-async def count_upcoming(session: Session, offer: Offer, email: str) -> int:
-    """How many appointments of this service the customer with *email* has before them."""
-    return int(await session.value(_UPCOMING, offer.business_id, email, offer.service.id, session.now))
+async def count_upcoming(session: Session, offer: Offer, order: Order) -> int:
+    """
+    How many appointments of this service the customer of *order* has before them.
+
+    Of a stranger, who may have typed anybody's address, only what came from the same network counts: a refusal must not
+    say who is a customer, nor may a stranger use up what belongs to one. Where the address is proved, all that was
+    proved counts.
+    """
+    networks = order.choice.asked_from
+    return int(
+        await session.value(
+            _UPCOMING,
+            offer.business_id,
+            order.customer.email,
+            offer.service.id,
+            session.now,
+            networks.narrow if networks else None,
+            order.proved,
+        )
+    )
 
 
 def _written(row: Row | None) -> Written:

@@ -52,11 +52,19 @@ SELECT p.business_id, b.slug AS business, b.name AS business_name, p.id, p.uid, 
 
 
 async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> datetime | None:
-    """The hold and its claims last so long from now on; until when, or None if it is over."""
+    """
+    The hold and its claims last so long from now on, once: who asks again is told the same end.
+
+    Until when, or None if it is over.
+    """
     expires: datetime | None = await session.value(
         """
         WITH hold AS (
-            UPDATE holds SET expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => $2))
+            UPDATE holds
+               SET expires_at = CASE WHEN prolonged_at IS NULL
+                                     THEN greatest(expires_at, clock_timestamp() + make_interval(secs => $2))
+                                     ELSE expires_at END,
+                   prolonged_at = coalesce(prolonged_at, clock_timestamp())
              WHERE token_hash = $1 AND expires_at > clock_timestamp()
             RETURNING business_id, id, expires_at
         ), claimed AS (

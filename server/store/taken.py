@@ -6,12 +6,15 @@ Leaves writing claims to `booking`.
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from server.domain.catalogue import Offer, Taken
 from server.domain.errors import CatalogueChanged
 from server.domain.intervals import Spans
+from server.domain.quotas import Had, Stranger
 from server.domain.zones import local_date
 from server.store.engine import Row, Session, WrongIsolation
+from server.store.strangers import had_clause, had_of, had_values
 
 # Spans travel as two arrays of seconds per resource: decoding 200 rows would cost more than reading them.
 # Bounds on lower(during) let the B-tree serve the range; no claim is longer than five days (a CHECK says so).
@@ -94,6 +97,7 @@ async def load_taken(
     *,
     count_days: bool = False,
     sweep: bool = False,
+    stranger: Stranger | None = None,
 ) -> Taken:
     """
     What is taken of the resources and providers of *offers* (of one service) around starts in *window*.
@@ -106,6 +110,7 @@ async def load_taken(
     Args:
         count_days: Count every provider's appointments per day; without it only where a cap needs the count.
         sweep: Delete expired claims on the way. The caller holds the locks.
+        stranger: Count what they have of the business, too.
     """
     service = offers[0].service
     longest = max(offer.service.duration_s + offer.service.buffer_after_s for offer in offers)
@@ -116,23 +121,14 @@ async def load_taken(
     begin = datetime.fromtimestamp(window[0] - earliest, UTC)
     end = datetime.fromtimestamp(window[1] + longest, UTC)
     counted = providers if count_days else [o.provider.id for o in offers if o.provider.daily_cap is not None]
-    head = _SWEPT if sweep else ""
+    query, values = _CLAIMS_AND_BUSY, list[Any]([business_id, resources, providers, begin, end])
     if counted or service.is_class:
-        first, last = _local_days(offers, window)
-        rows = await session.fetch(
-            head + (_WITH_CLASSES if service.is_class else _WITH_DAYS),
-            business_id,
-            resources,
-            providers,
-            begin,
-            end,
-            counted,
-            first,
-            last,
-            *([service.id] if service.is_class else []),
-        )
-    else:
-        rows = await session.fetch(head + _CLAIMS_AND_BUSY, business_id, resources, providers, begin, end)
+        query, values = _WITH_DAYS, [*values, counted, *_local_days(offers, window)]
+    if service.is_class:
+        query, values = _WITH_CLASSES, [*values, service.id]
+    if stranger is not None:
+        query, values = query + had_clause(len(values) + 1), [*values, *had_values(stranger)]
+    rows = await session.fetch((_SWEPT if sweep else "") + query, *values)
     if sweep and not any(row["kind"] == "clock" and row["id"] for row in rows):
         raise WrongIsolation
     return _taken(session, rows, offers[0].catalogue_version)
@@ -152,7 +148,11 @@ def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Tak
     booked_on: dict[int, dict[date, int]] = {}
     classes: dict[int, dict[int, int]] = {}
     unknown: set[int] = set()
+    had: Had | None = None
     for kind, key, first, second in rows:
+        if kind == "stranger":
+            had = had_of(key, first, second)
+            continue
         pairs = list(zip(first, second, strict=True))
         if kind == "claims":
             claims[key] = pairs
@@ -169,4 +169,4 @@ def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Tak
                 raise CatalogueChanged
         else:
             classes[key] = dict(pairs)
-    return Taken(claims, busy, booked_on, classes, frozenset(unknown))
+    return Taken(claims, busy, booked_on, classes, frozenset(unknown), had)

@@ -41,6 +41,8 @@ class Entry:
     offer_expires_at: datetime | None
     offers: int
     created_at: datetime
+    network: str | None
+    """Where a stranger joined from, while that is kept."""
 
 
 _SELECT = """
@@ -48,7 +50,7 @@ SELECT w.business_id, b.slug AS business, b.name AS business_name, w.id, w.uid, 
        s.name AS service_name, s.approval = 'manual' AS needs_approval,
        p.slug AS provider, l.slug AS location, w.first_day, w.last_day, w.windows, w.name,
        w.email, w.phone, w.timezone, w.locale, w.token_salt AS salt, w.status, w.offered_start, w.offer_expires_at,
-       w.offers, w.created_at
+       w.offers, w.created_at, w.network::text AS network
   FROM waitlist_entries w
   JOIN businesses b ON b.id = w.business_id
   JOIN services s ON s.business_id = w.business_id AND s.id = w.service_id
@@ -58,8 +60,8 @@ SELECT w.business_id, b.slug AS business, b.name AS business_name, w.id, w.uid, 
 
 _INSERT = """
 INSERT INTO waitlist_entries (business_id, uid, service_id, provider_id, location_id, first_day, last_day, windows,
-                              name, email, phone, timezone, locale, token_salt, token_hash)
-SELECT b.id, $2, s.id, p.id, l.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+                              name, email, phone, timezone, locale, token_salt, token_hash, network)
+SELECT b.id, $2, s.id, p.id, l.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::cidr
   FROM businesses b
   JOIN services s ON s.business_id = b.id AND s.slug = $3 AND s.active
   LEFT JOIN providers p ON p.business_id = b.id AND p.slug = $4
@@ -89,7 +91,7 @@ async def insert_entry(session: Session, values: Mapping[str, Any], wish: Wish) 
         wish.first_day,
         wish.last_day,
         [list(window) for window in wish.windows],
-        *(values[name] for name in ("name", "email", "phone", "timezone", "locale", "salt", "token_hash")),
+        *(values[name] for name in ("name", "email", "phone", "timezone", "locale", "salt", "token_hash", "network")),
     )
     return int(found) if found is not None else None
 

@@ -36,6 +36,7 @@ from server.usecases.claiming import Choice, choose, likeliest_first, locks_for,
 from server.usecases.core import Core
 from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
+from server.usecases.strangers import wanting
 
 
 async def book(
@@ -58,6 +59,7 @@ async def book(
         NotOffered: Not a time at which it is offered.
         SlotTaken: Somebody was faster; with alternatives.
         LimitReached: The customer may not book more of this service.
+        QuotaReached, Blocked: A stranger has enough, or is not wanted.
         InFlight, IdempotencyMismatch: See `once`.
         Unavailable: Ask again with the same key; only it can tell whether the booking happened.
     """
@@ -104,7 +106,7 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
                 core.vault,
                 offers[0].business_id,
                 work,
-                locks=locks_for(group, start, email=order.customer.email),
+                locks=locks_for(group, start, email=order.customer.email, asked_from=order.choice.asked_from),
             )
         except SlotTaken:
             continue
@@ -150,7 +152,14 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     if hold is not None and as_of is not None:
         await mark_taken(session, hold.business_id, hold.id)
     remaining = await _remaining(session, offers[0], order)
-    choice = await choose(session, offers, start, customer_remaining=remaining, as_of=as_of)
+    choice = await choose(
+        session,
+        offers,
+        start,
+        customer_remaining=remaining,
+        as_of=as_of,
+        wanting=wanting(core.booking, order.choice, order.customer),
+    )
     seat = await seat_of(session, choice, start)
     service = choice.offer.service
     step = Step.REQUEST if service.approval is Approval.MANUAL and order.actor is Actor.CUSTOMER else Step.BOOK
@@ -174,6 +183,8 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
             token_salt=salt,
             token_hash=token_hash(token),
             reminders=plan_reminders(service.reminders or DEFAULT_RULES, new.start, now=session.now),
+            network=order.choice.asked_from.narrow if order.choice.asked_from else None,
+            proved=order.proved or order.actor is not Actor.CUSTOMER,
         ),
         seat=seat,
         fact=Fact(
@@ -198,7 +209,7 @@ async def _remaining(session: Session, offer: Offer, order: Order) -> int | None
     limit = offer.service.per_customer_limit
     if limit is None:
         return None
-    return limit - await count_upcoming(session, offer, order.customer.email)
+    return limit - await count_upcoming(session, offer, order)
 
 
 def new_appointment(choice: Choice, start: int, *, uid: UUID | None, status: Status) -> NewAppointment:

@@ -13,6 +13,8 @@ from server.domain.appointment import Appointment, SlotChoice
 from server.domain.catalogue import Offer, Taken, cheapness, question_for
 from server.domain.claims import Claim, pick_resources
 from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken
+from server.domain.networks import Networks
+from server.domain.quotas import Wanting, refuse_too_much
 from server.domain.rules import Question
 from server.domain.slots import Refusal, explain
 from server.domain.zones import day_span, local_date, zone
@@ -76,15 +78,20 @@ async def likeliest_first(core: Core, offers: Sequence[Offer], start: int) -> li
     return [ordered[i : i + MOST_CANDIDATES] for i in range(0, len(ordered), MOST_CANDIDATES)]
 
 
-def locks_for(offers: Iterable[Offer], start: int, *, email: str | None = None) -> list[int]:
+def locks_for(
+    offers: Iterable[Offer], start: int, *, email: str | None = None, asked_from: Networks | None = None
+) -> list[int]:
     """
     The advisory keys that guard *start* for all *offers*, in order.
 
     A daily cap is a promise about a local date, so all UTC days of that date are locked; a limit per customer is a
-    promise about the customer, who gets a key of their own.
+    promise about the customer, who gets a key of their own. So does a network that strangers ask from: what it has is
+    counted, and of two that ask at once the second counts the first.
     """
     keys: set[int] = set()
     for offer in offers:
+        if asked_from is not None:
+            keys.add(network_key(offer.business_id, asked_from))
         keys |= keys_for(offer.possible_claims(start))
         if offer.provider.daily_cap is not None:
             where = offer.location.zone
@@ -93,6 +100,11 @@ def locks_for(offers: Iterable[Offer], start: int, *, email: str | None = None) 
         if offer.service.per_customer_limit is not None and email is not None:
             keys.add(key_of("customer", offer.business_id, email))
     return in_order(keys)
+
+
+def network_key(business_id: int, asked_from: Networks) -> int:
+    """The advisory key that guards what a network has of a business."""
+    return key_of("network", business_id, asked_from.narrow)
 
 
 async def seat_of(session: Session, choice: Choice, start: int) -> Seat | None:
@@ -119,6 +131,7 @@ async def choose(
     as_of: datetime | None = None,
     moving: Appointment | None = None,
     by_provider: bool = False,
+    wanting: Wanting | None = None,
 ) -> Choice:
     """
     The first of *offers* that can be had at *start*, in the order of `fairest_first`.
@@ -129,14 +142,19 @@ async def choose(
         as_of: When the customer took a hold on this time: notice counts from then.
         moving: The appointment that gives up its own time in this transaction: it does not count as booked.
         by_provider: The provider chose this time, in their own calendar.
+        wanting: The stranger who asks: they may have so much and no more.
 
     Raises:
+        QuotaReached, Blocked: See `refuse_too_much`.
         SlotTaken: It would be offered, were it not for others.
         NotOffered: It is not a time at which this is offered.
         LimitReached: The customer may not book more of this service.
     """
     several = len({offer.provider.id for offer in offers}) > 1
-    taken = await load_taken(session, offers, (start, start + 1), count_days=several, sweep=True)
+    stranger = wanting.stranger if wanting is not None else None
+    taken = await load_taken(session, offers, (start, start + 1), count_days=several, sweep=True, stranger=stranger)
+    if wanting is not None and taken.had is not None:
+        refuse_too_much(wanting, taken.had)
     if moving is not None:
         taken = without(taken, moving)
     refused: list[list[Refusal]] = []

@@ -22,6 +22,7 @@ from server.usecases.claiming import choose, likeliest_first, locks_for, offers_
 from server.usecases.core import Core
 from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
+from server.usecases.strangers import wanting
 
 
 async def hold(
@@ -43,6 +44,7 @@ async def hold(
         also: What else becomes true in the same transaction, given the hold.
 
     Raises:
+        QuotaReached, Blocked: A stranger has enough, or is not wanted.
         NotFound, NotOffered, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
     """
     wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, token or new_token(), also)
@@ -70,9 +72,14 @@ async def _hold_any(core: Core, wish: _Wish, *, anew: bool) -> Held | Replay:
         async def work(session: Session, group: list[Offer] = group) -> tuple[Held, Offer]:
             return await _hold_one(core, session, group, start, wish)
 
+        guards = locks_for(group, start, asked_from=choice.asked_from)
         try:
             result = await wish.once.run(
-                core.database, core.vault, offers[0].business_id, work, locks=locks_for(group, start)
+                core.database,
+                core.vault,
+                offers[0].business_id,
+                work,
+                locks=guards,
             )
         except SlotTaken:
             continue
@@ -86,7 +93,7 @@ async def _hold_any(core: Core, wish: _Wish, *, anew: bool) -> Held | Replay:
 
 
 async def _hold_one(core: Core, session: Session, offers: list[Offer], start: int, wish: _Wish) -> tuple[Held, Offer]:
-    chosen = await choose(session, offers, start)
+    chosen = await choose(session, offers, start, wanting=wanting(core.booking, wish.choice))
     offer = chosen.offer
     new = new_appointment(chosen, start, uid=None, status=Status.HELD)
     seat = await seat_of(session, chosen, start)
@@ -110,6 +117,7 @@ async def _hold_one(core: Core, session: Session, offers: list[Offer], start: in
         actor=wish.actor,
         terms=held.terms,
         token_hash=token_hash(token),
+        network=wish.choice.asked_from.narrow if wish.choice.asked_from else None,
         expires_at=expires_at,
         memo=wish.once.memo(core.vault, held),
         now=session.now,

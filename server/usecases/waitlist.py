@@ -8,14 +8,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from server.domain.appointment import Booked, CustomerDetails, Held, Order, SlotChoice
-from server.domain.errors import Conflict, DetailsMissing, LimitReached, NotFound, NotOffered, SlotTaken
+from server.domain.errors import (
+    Blocked,
+    Conflict,
+    DetailsMissing,
+    LimitReached,
+    NotFound,
+    NotOffered,
+    QuotaReached,
+    SlotTaken,
+)
 from server.domain.events import Kind
 from server.domain.lifecycle import Actor
+from server.domain.networks import Networks
+from server.domain.quotas import Stranger, refuse_waiting
 from server.domain.waitlist import OFFER_S, Wish, first_fit
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold
 from server.store.idempotency import remember
 from server.store.outbox import add_fact
+from server.store.strangers import waiting_of
 from server.store.waitlist import (
     Entry,
     count_waiting,
@@ -34,10 +46,12 @@ from server.store.waitlist import (
 from server.tokens import new_salt, token_hash
 from server.usecases.batches import Batch, drain
 from server.usecases.book import book, new_uid
+from server.usecases.claiming import network_key
 from server.usecases.core import Core
 from server.usecases.find_slots import Availability, SlotQuery, find_slots
 from server.usecases.hold import hold
 from server.usecases.once import Once, Replay
+from server.usecases.strangers import quotas_of
 
 _MOST_PER_ADDRESS = 5
 _TRIES_PER_ENTRY = 3
@@ -73,7 +87,8 @@ async def join(
         NotFound: Business, service, provider or location.
         DetailsMissing: The service needs a phone number.
         Conflict: It asks questions that have to be answered, or is paid, before it is booked: one press cannot do that.
-        LimitReached: The address waits for this service often enough.
+        LimitReached: The customer waits for this service often enough.
+        QuotaReached, Blocked: A stranger has enough, or is not wanted.
         InFlight, IdempotencyMismatch: See `once`.
     """
     async with core.database.reading() as session:
@@ -87,7 +102,9 @@ async def join(
         raise DetailsMissing([("/customer/phone", "This service needs a phone number.")])
 
     async def work(session: Session) -> Joined:
-        if await count_waiting(session, choice.business, choice.service, customer.email) >= _MOST_PER_ADDRESS:
+        if choice.asked_from is not None:
+            await _refuse_too_many(core, session, business_id, choice.asked_from, customer)
+        elif await count_waiting(session, choice.business, choice.service, customer.email) >= _MOST_PER_ADDRESS:
             raise LimitReached(limit=_MOST_PER_ADDRESS)
         salt = new_salt()
         token = core.vault.waitlist_token(salt)
@@ -104,6 +121,7 @@ async def join(
             "locale": customer.locale,
             "salt": salt,
             "token_hash": token_hash(token),
+            "network": choice.asked_from.narrow if choice.asked_from else None,
         }
         if await insert_entry(session, values, wish) is None:
             raise NotFound(what="offer")
@@ -115,7 +133,16 @@ async def join(
         once.check(await remember(session, business_id, once.memo(core.vault, joined)))
         return joined
 
-    return await once.run(core.database, core.vault, business_id, work)
+    locks = [network_key(business_id, choice.asked_from)] if choice.asked_from else []
+    return await once.run(core.database, core.vault, business_id, work, locks=locks)
+
+
+async def _refuse_too_many(
+    core: Core, session: Session, business_id: int, asked_from: Networks, customer: CustomerDetails
+) -> None:
+    """Of a stranger the network counts: an address that was typed must neither be locked out nor found out."""
+    stranger = Stranger(networks=asked_from, email=customer.email, phone=customer.phone)
+    refuse_waiting(quotas_of(core.booking), await waiting_of(session, business_id, stranger))
 
 
 async def view(core: Core, token: str) -> Waiting:
@@ -134,9 +161,14 @@ async def view(core: Core, token: str) -> Waiting:
     return Waiting(entry, core.vault.offer_token(entry.salt, entry.offers) if alive else None)
 
 
-async def take_offer(core: Core, token: str, once: Once[Booked]) -> Booked | Replay:
+async def take_offer(
+    core: Core, token: str, once: Once[Booked], *, asked_from: Networks | None = None
+) -> Booked | Replay:
     """
     Books the time that is offered, for whoever it is offered to.
+
+    Args:
+        asked_from: Where a stranger asks from.
 
     Raises:
         NotFound: There is no such place on the waitlist, or nothing is offered with it now.
@@ -153,6 +185,7 @@ async def take_offer(core: Core, token: str, once: Once[Booked]) -> Booked | Rep
             provider=entry.provider,
             location=entry.location,
             start=entry.offered_start,
+            asked_from=asked_from,
         ),
         customer=CustomerDetails(
             name=entry.name, email=entry.email, phone=entry.phone, timezone=entry.timezone, locale=entry.locale
@@ -241,7 +274,7 @@ async def _offer_to(core: Core, entry: Entry, free: Availability, given: set[tup
             await _hold_for(core, entry, datetime.fromtimestamp(start, UTC))
         except (SlotTaken, NotOffered):
             continue
-        except _NotWaiting:
+        except (_NotWaiting, QuotaReached, Blocked):
             given.discard((entry.service, start))
             return False
         return True
@@ -263,6 +296,8 @@ async def _hold_for(core: Core, entry: Entry, start: datetime) -> None:
         provider=entry.provider,
         location=entry.location,
         start=start,
+        # What is offered counts like any other time that their network holds.
+        asked_from=Networks(entry.network, entry.network) if entry.network else None,
     )
     once: Once[Held] = Once(None, 201, lambda _: b"")
     await hold(core, choice, once, actor=Actor.SYSTEM, seconds=OFFER_S, token=token, also=also)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from server.domain.errors import BookingError
+from server.domain.networks import Networks
 
 
 class Who(StrEnum):
@@ -34,6 +35,8 @@ class Caller:
 
     address: str
     """The client's own IP address, behind the proxies that the settings trust."""
+    stranger: Networks | None = None
+    """What a caller without an API key counts for; None where nobody counts, such as networks that are exempt."""
     business: str = ""
     """Of the API key."""
     business_id: int = 0

@@ -40,6 +40,8 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.PaymentNotSetUp: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.UnknownReference: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.DetailsMissing: ProblemKind(422, "invalid-request", "The request is not valid"),
+    errors.QuotaReached: ProblemKind(429, "quota-reached", "That is enough for now"),
+    errors.Blocked: ProblemKind(409, "not-bookable-online", "This cannot be booked online"),
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
     errors.Gone: ProblemKind(410, "gone", "No longer here"),
     errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
@@ -122,7 +124,7 @@ def problem(error: BaseException, request_id: str) -> web.Response:
         log.error("unexpected error in request %s", request_id, exc_info=error)
         return _respond(INTERNAL, "If it happens again, tell us the request id.", {}, request_id)
     headers = {}
-    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests | errors.QuotaReached):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.InFlight):
         headers["Retry-After"] = "1"

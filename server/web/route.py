@@ -84,7 +84,7 @@ def as_handler(route: Route) -> Handler:
             refuse_other_sites(request)
         if route.ready is not None and (answer := route.ready(request)) is not None:
             return answer
-        request[CALLER] = caller or Caller(address=address)
+        request[CALLER] = caller or Caller(address=address, stranger=limits.stranger(address))
         await _read(request, route)
         try:
             return await route.handler(request)

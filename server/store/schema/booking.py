@@ -110,6 +110,7 @@ attendees = tenant_table(
     Index("ix_attendees_appointment", "business_id", "appointment_id"),
     Index("ix_attendees_customer", "business_id", "customer_id"),
     Index("ix_attendees_network", "business_id", "network", postgresql_where=text("network IS NOT NULL")),
+    Index("ix_attendees_network_age", "created_at", postgresql_where=text("network IS NOT NULL")),
     owned=True,
 )
 """`proved_at`: when a link that only the address was sent was followed; until then the address is only something that
@@ -136,6 +137,7 @@ holds = tenant_table(
     CheckConstraint("duration_s > 0", name="duration"),
     Index("ix_holds_token_hash", "token_hash"),
     Index("ix_holds_expires", "expires_at"),
+    Index("ix_holds_network", "business_id", "network", postgresql_where=text("network IS NOT NULL")),
     Index("ix_holds_appointment", "business_id", "appointment_id", postgresql_where=text("appointment_id IS NOT NULL")),
 )
 """A hold of a whole time owns claims; a hold of a seat in a class names its appointment instead."""

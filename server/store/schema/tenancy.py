@@ -17,9 +17,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, JSONB
 
 from server.store.schema.base import (
     SLUG_PATTERN,
@@ -50,6 +51,7 @@ businesses = Table(
     Column("guard", Text, nullable=False, server_default="open"),
     Column("catalogue_version", BigInteger, nullable=False, server_default=text("0")),
     *versioned(),
+    Column("quotas", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint("name <> ''", name="name"),
@@ -72,3 +74,20 @@ api_keys = tenant_table(
     CheckConstraint("octet_length(key_hash) = 32", name="key_hash"),
     Index("ix_api_keys_key_hash", "key_hash"),
 )
+
+blocks = tenant_table(
+    "blocks",
+    Column("uid", Uuid, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("value", String(254), nullable=False),
+    Column("network", CIDR),
+    Column("reason", String(500), nullable=False, server_default=""),
+    Column("blocked_by", String(200), nullable=False),
+    Column("ends_at", DateTime(timezone=True)),
+    created_at(),
+    unique_in_business("uid"),
+    unique_in_business("kind", "value"),
+    CheckConstraint("kind IN ('address', 'domain', 'phone', 'network')", name="kind"),
+    CheckConstraint("(kind = 'network') = (network IS NOT NULL)", name="network"),
+)
+"""From whom a business takes nothing online: `value` as it is compared, `network` beside it where it is one."""

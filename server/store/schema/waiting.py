@@ -59,6 +59,7 @@ waitlist_entries = tenant_table(
     Index("ix_waitlist_entries_offered", "offer_expires_at", postgresql_where=text("status = 'offered'")),
     Index("ix_waitlist_entries_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
     Index("ix_waitlist_entries_network", "business_id", "network", postgresql_where=text("network IS NOT NULL")),
+    Index("ix_waitlist_entries_network_age", "created_at", postgresql_where=text("network IS NOT NULL")),
 )
 """Times of day in `windows` are minutes from local midnight at the location: `[[540, 720], ...]`; none means any."""
 

@@ -23,7 +23,7 @@ async def create_appointment(request: web.Request) -> web.Response:
     # Staff books without asking itself for approval; a key that may only read is nobody's staff.
     caller = request[CALLER]
     actor = Actor.PROVIDER if caller.key_id and caller.holds(Who.BOOK) else Actor.CUSTOMER
-    order = body_of(request, AppointmentOrder).order(request.match_info["business"], actor)
+    order = body_of(request, AppointmentOrder).order(request.match_info["business"], actor, caller.stranger)
     once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
     result = await book(request.app[CORE], order, once)
     if isinstance(result, Replay):

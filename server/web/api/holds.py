@@ -10,14 +10,14 @@ from server.domain.appointment import Held
 from server.usecases.hold import hold, release
 from server.usecases.once import Once, Replay
 from server.web.answers import as_json, raw_answer, replayed
-from server.web.keys import CORE
+from server.web.keys import CALLER, CORE
 from server.web.route import body_of, keyed
 from server.web.shapes.appointments import HoldAnswer, HoldOrder
 
 
 async def create_hold(request: web.Request) -> web.Response:
     """Keeps a time for a few minutes."""
-    choice = body_of(request, HoldOrder).choice(request.match_info["business"])
+    choice = body_of(request, HoldOrder).choice(request.match_info["business"], request[CALLER].stranger)
     once: Once[Held] = Once(keyed(request), 201, lambda held: as_json(HoldAnswer.of(held)))
     result = await hold(request.app[CORE], choice, once)
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)

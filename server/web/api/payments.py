@@ -16,7 +16,7 @@ from server.web.access import Who
 from server.web.answers import json_answer
 from server.web.api.listing import listed
 from server.web.bodies import read_signed
-from server.web.keys import CORE, METHODS, SETTINGS
+from server.web.keys import CALLER, CORE, METHODS, SETTINGS
 from server.web.pages.paid import paid_page
 from server.web.route import Route, body_of
 from server.web.shapes.drafts import PageQuery
@@ -36,7 +36,7 @@ async def post_payment(request: web.Request) -> web.Response:
     started = await start_payment(
         request.app[CORE],
         request.app[METHODS],
-        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER),
+        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER, request[CALLER].stranger),
         hold_s=request.app[SETTINGS].payment.hold_s,
         return_to=paid_page(request),
     )

@@ -12,7 +12,7 @@ from server.usecases.waitlist import Joined, join, leave, page_of_entries, take_
 from server.web.access import Who
 from server.web.answers import as_json, json_answer, raw_answer, replayed
 from server.web.api.listing import listed
-from server.web.keys import CORE, SETTINGS
+from server.web.keys import CALLER, CORE, SETTINGS
 from server.web.route import Route, body_of, keyed
 from server.web.shapes.appointments import AppointmentAnswer
 from server.web.shapes.drafts import PageQuery
@@ -32,7 +32,7 @@ async def post_waitlist(request: web.Request) -> web.Response:
     order = body_of(request, WaitlistOrder)
     base_url = request.app[SETTINGS].http.base_url
     once: Once[Joined] = Once(keyed(request), 201, lambda joined: as_json(new_place(joined, base_url)))
-    choice = order.choice(request.match_info["business"])
+    choice = order.choice(request.match_info["business"], request[CALLER].stranger)
     result = await join(request.app[CORE], choice, order.wish(), order.details(), once)
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 
@@ -51,7 +51,8 @@ async def post_waitlist_take(request: web.Request) -> web.Response:
     """Books what is offered."""
     base_url = request.app[SETTINGS].http.base_url
     once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
-    result = await take_offer(request.app[CORE], request.match_info["token"], once)
+    token, stranger = request.match_info["token"], request[CALLER].stranger
+    result = await take_offer(request.app[CORE], token, once, asked_from=stranger)
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from server.domain.appointment import Booked, Held, Order
 from server.domain.errors import (
+    Blocked,
     BookingError,
     DetailsMissing,
     IdempotencyMismatch,
@@ -23,6 +24,7 @@ from server.domain.errors import (
     NotFound,
     NotOffered,
     PaymentRequired,
+    QuotaReached,
     SlotTaken,
     Unavailable,
 )
@@ -33,7 +35,7 @@ from server.usecases.hold import hold, release
 from server.usecases.once import Once, Replay
 from server.usecases.payments import start_payment
 from server.web.bodies import read_form
-from server.web.keys import CORE, METHODS, SETTINGS
+from server.web.keys import CALLER, CORE, METHODS, SETTINGS
 from server.web.pages.book import Trouble, book_page
 from server.web.pages.language import voice_of
 from server.web.pages.paid import paid_page
@@ -62,7 +64,7 @@ async def post_book(request: web.Request) -> web.Response:
 async def _booked(request: web.Request, order: AppointmentOrder, keyed: KeyedRequest | None) -> str:
     """Where to go on to: the appointment, or the page of its payment."""
     core = request.app[CORE]
-    wanted = order.order(request.match_info["business"], Actor.CUSTOMER)
+    wanted = order.order(request.match_info["business"], Actor.CUSTOMER, request[CALLER].stranger)
     once: Once[Booked] = Once(keyed, 201, lambda booked: orjson.dumps(booked.manage_token))
     try:
         result = await book(core, wanted, once)
@@ -138,17 +140,18 @@ def _misread(error: ValidationError) -> Trouble:
     return Trouble(_FILL, f"q-{field}" if part == "answers" else "")
 
 
+_REFUSED: Mapping[type[BookingError], Trouble] = {
+    SlotTaken: Trouble("This time was just taken.", status=409),
+    NotOffered: Trouble("This time is not offered any more.", status=409),
+    LimitReached: Trouble("You cannot book any more of these.", status=409),
+    QuotaReached: Trouble("That is enough for now. Open the link in our mail, or try again later.", status=429),
+    Blocked: Trouble("This cannot be booked online. Please contact us.", status=409),
+    IdempotencyMismatch: Trouble("This was sent before, with other details. Look into your mail.", status=409),
+}
+
+
 def _refused(error: BookingError) -> Trouble:
-    match error:
-        case SlotTaken():
-            return Trouble("This time was just taken.", status=409)
-        case NotOffered():
-            return Trouble("This time is not offered any more.", status=409)
-        case LimitReached():
-            return Trouble("You cannot book any more of these.", status=409)
-        case IdempotencyMismatch():
-            return Trouble("This was sent before, with other details. Look into your mail.", status=409)
-        case DetailsMissing(details=[(pointer, _), *_]):
-            _, part, field = pointer.split("/")
-            return Trouble(_FILL, f"q-{field}" if part == "answers" else field)
-    return Trouble("This did not work. What you typed is kept.", status=409)
+    if isinstance(error, DetailsMissing) and error.details:
+        _, part, field = error.details[0][0].split("/")
+        return Trouble(_FILL, f"q-{field}" if part == "answers" else field)
+    return _REFUSED.get(type(error)) or Trouble("This did not work. What you typed is kept.", status=409)

@@ -67,6 +67,14 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The appointment is in a state from which this step does not exist: it is cancelled already, for example.",
         "Read the appointment again.",
     ),
+    "quota-reached": (
+        "This network holds, has booked without confirming an address, or waits for as much as it may.",
+        "Open the link in one of the mails: what is confirmed does not count. Or wait as long as Retry-After says.",
+    ),
+    "not-bookable-online": (
+        "The business takes no online bookings from whoever asks.",
+        "Contact the business.",
+    ),
     "customer-limit-reached": (
         "This customer has as many upcoming appointments of this service as it allows.",
         "Cancel one, or wait until one has taken place.",

@@ -12,7 +12,7 @@ from server.domain.zones import zone
 from server.usecases.once import Once
 from server.usecases.waitlist import Waiting, leave, take_offer, view
 from server.web.bodies import read_form
-from server.web.keys import CORE, SETTINGS
+from server.web.keys import CALLER, CORE, SETTINGS
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 
@@ -31,7 +31,7 @@ async def post_waitlist_page(request: web.Request) -> web.Response:
         if form.get("leave"):
             await leave(request.app[CORE], token)
         else:
-            await take_offer(request.app[CORE], token, once)
+            await take_offer(request.app[CORE], token, once, asked_from=request[CALLER].stranger)
     except Unavailable:
         raise
     except SlotTaken:

@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
+from server.domain.networks import Networks
 from server.domain.terms import Approval, Terms
 from server.usecases.cancel import Cancelled
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Written, Zone
@@ -31,7 +32,7 @@ class HoldOrder(Shape):
     location: Slug | None = None
     start: Instant
 
-    def choice(self, business: str) -> SlotChoice:
+    def choice(self, business: str, asked_from: Networks | None) -> SlotChoice:
         """As the use-cases see it."""
         return SlotChoice(
             business=business,
@@ -39,6 +40,7 @@ class HoldOrder(Shape):
             provider=self.provider,
             location=self.location,
             start=self.start,
+            asked_from=asked_from,
         )
 
 
@@ -121,11 +123,11 @@ class AppointmentOrder(HoldOrder):
     answers: Answers = Field(default_factory=dict)
     hold: Token | None = None
 
-    def order(self, business: str, actor: Actor) -> Order:
+    def order(self, business: str, actor: Actor, asked_from: Networks | None) -> Order:
         """As the use-cases see it."""
         customer = self.customer
         return Order(
-            choice=self.choice(business),
+            choice=self.choice(business, asked_from),
             customer=CustomerDetails(
                 name=customer.name,
                 email=customer.email,

@@ -131,6 +131,8 @@ def _dialable(number: str) -> str:
 
 
 def _mailable(address: str) -> str:
+    """As it is compared: full-width letters, which some keyboards type, are the letters they look like."""
+    address = unicodedata.normalize("NFKC", address)
     try:
         validate_email(address, check_deliverability=False, strict=True)
     except EmailNotValidError as error:

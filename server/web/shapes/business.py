@@ -83,6 +83,19 @@ class Theme(Shape):
     logo: Picture | None = None
 
 
+class QuotasShape(Shape):
+    """What a business lets strangers have; what is not set is as the deployment says."""
+
+    starts: Annotated[int, Field(strict=True, ge=1, le=1_000)] | None = None
+    """Times that one network holds, or has booked within ten minutes without confirming an address."""
+    bookings_per_day: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
+    """Bookings of one network in 24 hours, until their addresses are confirmed."""
+    bookings_per_address: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
+    """Upcoming bookings under one address, until it is confirmed."""
+    waiting: Annotated[int, Field(strict=True, ge=1, le=1_000)] | None = None
+    """Places on the waitlist of one network."""
+
+
 class BusinessDraft(Draft):
     """The settings of a business."""
 
@@ -107,10 +120,16 @@ class BusinessDraft(Draft):
     guard: Guard = "open"
     """What strangers show before they can book: `open` nothing, `mail` that they read the address they gave, `proof`
     some seconds of their device's work. Calls with an API key are not asked."""
+    quotas: QuotasShape = QuotasShape()
+    """What strangers may have, where it differs from the deployment's settings. An API key is not counted."""
 
     def values(self) -> dict[str, Any]:
-        """With nothing in the theme that is not set."""
-        return {**self.model_dump(), "theme": self.theme.model_dump(exclude_none=True)}
+        """With nothing in the theme and the quotas that is not set."""
+        return {
+            **self.model_dump(),
+            "theme": self.theme.model_dump(exclude_none=True),
+            "quotas": self.quotas.model_dump(exclude_none=True),
+        }
 
 
 class BusinessItem(Stamped, BusinessDraft):

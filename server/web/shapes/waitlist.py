@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from server.domain.appointment import CustomerDetails, SlotChoice
+from server.domain.networks import Networks
 from server.domain.waitlist import MOST_DAYS, Wish
 from server.store.waitlist import Entry
 from server.usecases.waitlist import Joined, Waiting
@@ -58,11 +59,16 @@ class WaitlistOrder(Shape):
             raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS} days after it")
         return self
 
-    def choice(self, business: str) -> SlotChoice:
+    def choice(self, business: str, asked_from: Networks | None) -> SlotChoice:
         """What is waited for; the start is none yet."""
         start = datetime.combine(self.first_day, datetime.min.time())
         return SlotChoice(
-            business=business, service=self.service, provider=self.provider, location=self.location, start=start
+            business=business,
+            service=self.service,
+            provider=self.provider,
+            location=self.location,
+            start=start,
+            asked_from=asked_from,
         )
 
     def wish(self) -> Wish:

@@ -102,6 +102,8 @@ const PROBLEMS = {
   "slot-not-offered": TAKEN,
   "policy-window-closed": LATE,
   "customer-limit-reached": "You cannot book any more of these.",
+  "quota-reached": "That is enough for now. Open the link in our mail, or try again later.",
+  "not-bookable-online": "This cannot be booked online. Please contact us.",
 };
 
 /**
