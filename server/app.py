@@ -5,11 +5,11 @@ Leaves the URL table to `web/routes`.
 """
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 
 from aiohttp import web
 
@@ -25,6 +25,7 @@ from server.redis.versions import Versions
 from server.settings import HttpSettings, Settings
 from server.store.engine import Database
 from server.store.offers import OfferBook
+from server.supervision import LoopEnded, Loops, run_forever, stop_event
 from server.tokens import Vault
 from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
@@ -35,9 +36,11 @@ from server.web.keys import (
     CACHE,
     CAPABILITIES,
     CORE,
+    ENDED,
     LIMITS,
     LINK,
     LISTENERS,
+    LOOPS,
     METHODS,
     OPENED,
     SETTINGS,
@@ -52,6 +55,13 @@ from server.web.routes import add_routes
 from server.web.tally import Tally
 from server.web.trace import surround
 
+log = logging.getLogger(__name__)
+
+_STALLED_AFTER_S = 60.0
+_SHUTDOWN_S = 10.0
+"""For requests that run when the process is asked to stop."""
+_GRACE_S = 3.0
+
 
 def build_app(settings: Settings) -> web.Application:
     """The web application; it connects when it starts."""
@@ -61,6 +71,8 @@ def build_app(settings: Settings) -> web.Application:
     app[ORIGINS] = KnownOrigins()
     app[TALLY] = Tally()
     app[STREAMS] = OpenStreams()
+    app[LOOPS] = Loops()
+    app[ENDED] = []
     app[METHODS] = open_methods(settings.payment)
     app[CAPABILITIES] = capabilities_of(settings)
     link = RedisLink(settings.redis)
@@ -98,11 +110,21 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _listening(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(app[LISTENERS].run())
+    loop = app[LOOPS].add("listeners", stalled_after_s=_STALLED_AFTER_S)
+    task = asyncio.create_task(run_forever(loop, partial(app[LISTENERS].listen, loop.turned)))
+    task.add_done_callback(partial(_ended, app))
     yield
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])
+
+
+def _ended(app: web.Application, task: "asyncio.Task[None]") -> None:
+    """A loop that ended by itself takes the process down: whoever started it starts it anew."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.critical("a loop has ended; so does this process", exc_info=error)
+        app[ENDED].append(error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 async def _settle(_: web.Application) -> None:
@@ -127,13 +149,13 @@ def run_web(settings: Settings) -> None:
     app = build_app(settings)
     app.on_startup.append(_settle)
     asyncio.run(_serve(app, settings.http))
+    if app[ENDED]:
+        raise LoopEnded from app[ENDED][0]
 
 
 async def _serve(app: web.Application, http: HttpSettings) -> None:
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    runner = Runner(app, access_log=None, shutdown_timeout=10, keepalive_timeout=75)
+    ended = stop_event(_SHUTDOWN_S + _GRACE_S)
+    runner = Runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, keepalive_timeout=75)
     try:
         await runner.setup()
         await web.TCPSite(runner, http.host, http.port, reuse_port=True).start()

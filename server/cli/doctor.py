@@ -202,10 +202,16 @@ async def _redis(settings: "Settings") -> AsyncIterator[Finding]:
         "Set `maxmemory-policy noeviction` in redis.conf: wake-ups would be evicted, and messages leave late.",
     )
     yield _judge(
-        facts.workers > 0,
-        f"workers with a heartbeat: {facts.workers}",
+        bool(facts.workers),
+        f"workers with a heartbeat: {len(facts.workers)}",
         "Start `bookable worker`: bookings are taken without one, but nothing is sent.",
     )
+    for worker in facts.workers:
+        yield _judge(
+            not worker.stalled,
+            f"worker {worker.worker}: " + (f"stalled ({', '.join(worker.stalled)})" if worker.stalled else "gets on"),
+            "Look into its log: a loop of it fails each time, or is stuck. Restart it if the log does not help.",
+        )
 
 
 def _base_url(settings: "Settings") -> Iterator[Finding]:

@@ -110,6 +110,8 @@ class Supervisor:
                 await self._bring_up(part)
             except (EmbeddedError, OSError) as error:
                 log.error("%s", error)
+            except Exception:
+                log.exception("%s could not be started; trying again", part.name)
             else:
                 log.info("%s runs again", part.name)
 

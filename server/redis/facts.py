@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-HEARTBEATS = "bookable:worker:heartbeat:*"
+from server.redis.heartbeats import Heartbeat, living
 
 
 class RedisSilent(Exception):
@@ -22,8 +22,8 @@ class RedisFacts:
 
     version: tuple[int, ...]
     eviction: str
-    workers: int
-    """Heartbeats that have not expired."""
+    workers: list[Heartbeat]
+    """Those that gave a sign of life a moment ago."""
 
 
 async def redis_facts(url: str) -> RedisFacts:
@@ -40,9 +40,9 @@ async def redis_facts(url: str) -> RedisFacts:
 
 
 async def _look(url: str) -> RedisFacts:
-    async with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3, decode_responses=True) as client:
+    async with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
         # INFO, not CONFIG GET: hosted Redis often forbids CONFIG.
         info = await client.info()
-        workers = [key async for key in client.scan_iter(HEARTBEATS, count=1000)]
+        workers = await living(client)
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:3])
-    return RedisFacts(version, str(info["maxmemory_policy"]), len(workers))
+    return RedisFacts(version, str(info["maxmemory_policy"]), workers)

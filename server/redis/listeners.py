@@ -10,16 +10,17 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import NoReturn
 
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from server.domain.errors import Unavailable
+
 log = logging.getLogger(__name__)
 
 CHANNEL = "bookable:changes"
-_RETRY_S = 1.0
+_LOOK_S = 5.0
 _QUEUE = 64
 
 
@@ -68,29 +69,37 @@ class Listeners:
         for business in list(self._queues):
             self.deliver(Change(business, None, []))
 
-    async def run(self) -> NoReturn:
-        """Listens until cancelled, through every restart of Redis."""
-        while True:
-            if self._url is not None:
-                try:
-                    async for change in _subscribed(self._url, self._resync):
-                        self.deliver(change)
-                except (RedisError, OSError):
-                    log.info("lost the channel of changes; trying again")
-                self.connected.clear()
-            await asyncio.sleep(_RETRY_S)
+    async def listen(self, alive: Callable[[], None]) -> None:
+        """
+        Listens for as long as the connection lasts, calling *alive* every few seconds.
+
+        Raises:
+            Unavailable: Redis went away, or is not there.
+        """
+        if self._url is None:
+            await asyncio.sleep(_LOOK_S)
+            return
+        try:
+            async for change in _subscribed(self._url, self._resync):
+                alive()
+                if change is not None:
+                    self.deliver(change)
+        except (RedisError, OSError) as error:
+            raise Unavailable("Redis") from error
+        finally:
+            self.connected.clear()
 
 
-async def _subscribed(url: str, connected: Callable[[], None]) -> AsyncIterator[Change]:
+async def _subscribed(url: str, connected: Callable[[], None]) -> AsyncIterator[Change | None]:
+    """Changes as they come; None every few seconds without one."""
     redis = Redis.from_url(url, socket_connect_timeout=2, health_check_interval=15)
     try:
         async with redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(CHANNEL)
             connected()
-            async for message in channel.listen():
-                change = _parse(message["data"])
-                if change is not None:
-                    yield change
+            while True:
+                message = await channel.get_message(timeout=_LOOK_S)
+                yield _parse(message["data"]) if message is not None else None
     finally:
         await redis.aclose()
 

@@ -9,6 +9,7 @@ look at Redis serves hundreds of requests.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ from collections.abc import Iterable
 from redis.asyncio import Redis
 
 from server.redis.connection import RedisLink
+
+log = logging.getLogger(__name__)
 
 _ANY = "any"
 _ALL = "all"
@@ -122,15 +125,20 @@ class Versions:
         task.add_done_callback(self._flushing.discard)
 
     async def _flush(self, batch: list[tuple[str, tuple[str, ...], asyncio.Future[bytes | None]]]) -> None:
-        distinct = sorted({(business, fields) for business, fields, _ in batch})
-        untold = self._link.untold & {business for business, _ in distinct}
-        values = await self._link.ask(lambda redis: _read_all(redis, distinct, untold))
-        if values is not None:
-            self._link.untold -= untold
-        found = dict(zip(distinct, values, strict=True)) if values is not None else {}
-        for business, fields, answer in batch:
-            if not answer.done():
-                answer.set_result(found.get((business, fields)))
+        found: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        try:
+            distinct = sorted({(business, fields) for business, fields, _ in batch})
+            untold = self._link.untold & {business for business, _ in distinct}
+            values = await self._link.ask(lambda redis: _read_all(redis, distinct, untold))
+            if values is not None:
+                self._link.untold -= untold
+                found = dict(zip(distinct, values, strict=True))
+        except Exception:
+            log.exception("versions could not be read; answering without")
+        finally:  # whatever happened, nobody waits for ever
+            for business, fields, answer in batch:
+                if not answer.done():
+                    answer.set_result(found.get((business, fields)))
 
 
 async def _read_all(redis: Redis, wanted: list[tuple[str, tuple[str, ...]]], untold: set[str]) -> list[bytes]:

@@ -368,9 +368,17 @@ async def forget_deliveries(session: Session, old: Sequence[Key]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits: open facts, deliveries that are due and that are dead, and the age of the oldest due one."""
+    """
+    What waits: facts nobody was told yet, those set aside, deliveries that are due and that are dead.
+
+    Attributes:
+        oldest_fact_s: Age of the oldest open fact.
+        oldest_s: How long the oldest due delivery has been due.
+    """
 
     facts: int
+    oldest_fact_s: float
+    parked: int
     due: int
     dead: int
     set_aside: int
@@ -382,7 +390,12 @@ MOST_COUNTED = 10_000
 """Nobody needs to know a longer queue exactly, and counting must not make it longer."""
 
 _BACKLOG = f"""
-SELECT (SELECT count(*) FROM (SELECT FROM outbox WHERE done_at IS NULL LIMIT {MOST_COUNTED}) open) AS facts,
+SELECT (SELECT count(*) FROM (SELECT FROM outbox WHERE done_at IS NULL AND parked_at IS NULL
+                               LIMIT {MOST_COUNTED}) open) AS facts,
+       coalesce((SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox
+                  WHERE done_at IS NULL AND parked_at IS NULL ORDER BY id LIMIT 1), 0)::float AS oldest_fact_s,
+       (SELECT count(*) FROM (SELECT FROM outbox WHERE done_at IS NULL AND parked_at IS NOT NULL
+                               LIMIT {MOST_COUNTED}) parked) AS parked,
        (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'dead' LIMIT {MOST_COUNTED}) dead) AS dead,
        (SELECT count(*) FROM (SELECT FROM set_aside WHERE look_at > clock_timestamp() LIMIT {MOST_COUNTED}) aside)
            AS set_aside,

@@ -1,12 +1,16 @@
 """
-Owns connections and transactions: isolation, time limits, retries, and which failures mean "try again later".
+Owns connections and transactions: isolation, time limits, retries, and saying "try again later".
 
-Leaves the statements to its neighbours. SQLAlchemy Core writes statements that vary; asyncpg runs everything
+Leaves the statements to its neighbours, and which errors those are to `outage`. SQLAlchemy Core writes statements
+that vary; asyncpg runs everything
 (`docs/decisions/0002-asyncpg-runs-what-sqlalchemy-writes.md`).
 """
 
 import asyncio
+import contextlib
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,10 +27,12 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from server.domain.errors import InFlight, Unavailable
 from server.settings import DatabaseSettings
+from server.store.outage import Outage, OutageLog, outage_of
 
 T = TypeVar("T")
 Row: TypeAlias = asyncpg.Record
 
+_outages = OutageLog()
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _ATTEMPTS = 4
 _BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
@@ -35,18 +41,6 @@ _WORTH_ANOTHER_TRY = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.InvalidCachedStatementError,  # a migration ran while we did
-)
-_OUT_OF_REACH = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,  # shutdown, crash recovery, cancelled by statement_timeout
-    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
-    asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InternalClientError,
-    TimeoutError,
-    OSError,
-    *_WORTH_ANOTHER_TRY,
 )
 
 
@@ -92,6 +86,7 @@ class Database:
     def __init__(self, pool: "asyncpg.Pool[Row]", settings: DatabaseSettings) -> None:
         self._pool = pool
         self._acquire_timeout = settings.pool_timeout_ms / 1000
+        self._full_at = -math.inf
         self._begin = (
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;"
             f"SET LOCAL statement_timeout = {settings.statement_timeout_ms};"
@@ -123,7 +118,8 @@ class Database:
     async def close(self) -> None:
         """Lets running statements end, a second at most."""
         try:
-            await asyncio.wait_for(self._pool.close(), timeout=1)
+            async with asyncio.timeout(1):
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 
@@ -139,6 +135,9 @@ class Database:
             connection = await self._connection()
             try:
                 yield Session(connection, datetime.now(UTC))
+            except asyncpg.ReadOnlySQLTransactionError:
+                _discard(connection)  # the next one may lead to the primary
+                raise
             finally:
                 await self._pool.release(connection)
 
@@ -167,15 +166,27 @@ class Database:
                 commit may have happened: only the idempotency key can tell.
         """
         begin = self._begin + (_BY_INDEX if by_index else "") + lock_statements(locks, only_one)
-        with _translated():
-            for attempt in range(1, _ATTEMPTS + 1):
-                try:
-                    return await self._transact_once(work, begin)
-                except _WORTH_ANOTHER_TRY:
-                    if attempt == _ATTEMPTS:
-                        raise
-                    await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311  # jitter
-            raise AssertionError("unreachable")
+        try:
+            with _translated():
+                return await self._transact(work, begin)
+        except Unavailable as error:
+            if outage_of(error.__cause__) is Outage.FULL:
+                self._full_at = time.monotonic()
+            raise
+
+    def was_full(self, within_s: float) -> bool:
+        """Whether a transaction was refused for want of room in the last *within_s*: reading does not show that."""
+        return time.monotonic() - self._full_at < within_s
+
+    async def _transact(self, work: Callable[[Session], Awaitable[T]], begin: str) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._transact_once(work, begin)
+            except _WORTH_ANOTHER_TRY:
+                if attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311  # jitter
+        raise AssertionError("unreachable")
 
     async def _connection(self) -> "asyncpg.pool.PoolConnectionProxy[Row]":
         """A connection; one that is idle is had without the price of a timer."""
@@ -188,11 +199,11 @@ class Database:
         try:
             # One message, but each statement in it has its own snapshot: what follows sees all that was committed
             # before the locks were granted.
-            await connection.execute(begin)
+            await _begin(connection, begin)
             result = await work(Session(connection, datetime.now(UTC)))
             await connection.execute("COMMIT")
         except BaseException as error:
-            await _roll_back(connection)
+            await _roll_back(connection, error)
             if isinstance(error, asyncpg.DivisionByZeroError):  # see lock_statements
                 raise InFlight from None
             raise
@@ -230,16 +241,41 @@ class _translated:  # noqa: N801  # reads as a phrase: with _translated():
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # A ValueError among them is a value that we should have refused: our fault, not the database's.
-        if isinstance(error, _OUT_OF_REACH) and not isinstance(error, ValueError):
+        outage = outage_of(error)
+        if error is not None and outage is not None:
+            _outages.note(outage, error)
             raise Unavailable("database") from error
 
 
-async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[Row]") -> None:
+async def _begin(connection: "asyncpg.pool.PoolConnectionProxy[Row]", begin: str) -> None:
+    try:
+        await connection.execute(begin)
+    except asyncpg.FeatureNotSupportedError as error:  # what a standby says to BEGIN ... READ WRITE
+        raise asyncpg.ReadOnlySQLTransactionError(str(error)) from error
+
+
+async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[Row]", error: BaseException) -> None:
+    """
+    Leaves no transaction open, whatever happens meanwhile.
+
+    Raises:
+        CancelledError: Somebody wants this task to end; *error*, which it was about to raise, says less.
+    """
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        _discard(connection)  # the next one may lead to the primary
+        return
     try:
         await asyncio.shield(connection.execute("ROLLBACK", timeout=2))
-    except (*_OUT_OF_REACH, asyncio.CancelledError):
-        connection.terminate()  # Postgres rolls back when the connection is gone
+    except asyncio.CancelledError:
+        _discard(connection)
+        raise
+    except Exception:  # noqa: BLE001  # why is of no interest: *error* was there first
+        _discard(connection)  # Postgres rolls back when the connection is gone
+
+
+def _discard(connection: "asyncpg.pool.PoolConnectionProxy[Row]") -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):  # the pool has noticed already that it is gone
+        connection.terminate()
 
 
 async def _prepare_connection(connection: Any) -> None:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from server.domain.errors import Unavailable
 from server.store.engine import standalone
+from server.store.outage import Outage, outage_of
 
 
 class NotLetIn(Exception):
@@ -43,6 +45,10 @@ async def database_facts(url: str) -> DatabaseFacts:
         return await _look(url)
     except asyncpg.PostgresError as error:
         raise NotLetIn(str(error)) from error
+    except Unavailable as error:
+        if outage_of(error.__cause__) is not Outage.REFUSED:
+            raise
+        raise NotLetIn(str(error.__cause__)) from error
 
 
 async def _look(url: str) -> DatabaseFacts:

@@ -17,6 +17,7 @@ from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
 from server.redis.rate_limits import RateLimits
 from server.settings import Settings
+from server.supervision import Loops
 from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
 from server.web.access import Caller
@@ -52,6 +53,9 @@ ACCOUNTS = web.AppKey("calendar accounts", Accounts)
 CAPABILITIES = web.AppKey("capabilities", Capabilities)
 METHODS = web.AppKey("ways to pay", Mapping[str, PaymentMethod])
 STREAMS = web.AppKey("open streams", OpenStreams)
+LOOPS = web.AppKey("loops", Loops)
+ENDED = web.AppKey("ended loops", list[BaseException])
+"""Errors of loops that ended although they should not: the process is to be started anew."""
 
 CALLER = web.RequestKey("caller", Caller)
 BODY = web.RequestKey("body", Shape)

@@ -57,8 +57,8 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
             # After a restart of the server not everybody comes back in the same second.
             await response.write(f"retry: {random.randint(2_000, 6_000)}\n\n".encode())  # noqa: S311
             await _pass_on(response, changes, asked)
-    except (ConnectionResetError, asyncio.CancelledError):
-        pass
+    except ConnectionResetError:
+        pass  # its reader has gone
     finally:
         open_streams.all.pop(task, None)
     return response
@@ -69,7 +69,9 @@ async def _pass_on(response: web.StreamResponse, changes: "asyncio.Queue[Change]
     while True:
         days: set[date] = set()
         try:
-            days |= _days(await asyncio.wait_for(changes.get(), _HEARTBEAT_S), asked)
+            async with asyncio.timeout(_HEARTBEAT_S):
+                change = await changes.get()
+            days |= _days(change, asked)
         except TimeoutError:
             await response.write(b": still here\n\n")
             continue

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from server.domain.errors import NotFound, Unavailable
 from server.settings import InboundSettings
+from server.supervision import LoopEnded
 from server.tokens import ReplyAddress
 from server.usecases.core import Core
 from server.usecases.receive_mail import receive_mail
@@ -26,6 +27,7 @@ _MOST_CONNECTIONS = 50
 _LONGEST_COMMAND_S = 60.0
 _COMMANDS = {"MAIL": 50, "RCPT": 50, "DATA": 50, "*": 60}
 """Of each, per connection; then 421."""
+_LOOK_S = 5.0
 _HOUR_S = 3_600
 _MAILS_AN_HOUR = 3_000
 _MAILS_TO_ONE_AN_HOUR = 20
@@ -152,6 +154,29 @@ class _Conversation(SMTP):
             await asyncio.wait([task], timeout=5)
 
 
+class MailListener:
+    """The port on which mail comes in."""
+
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+
+    @property
+    def port(self) -> int:
+        """Which one; the system chooses where the settings say 0."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def watch(self) -> None:
+        """
+        A look at whether it still listens.
+
+        Raises:
+            LoopEnded: It does not.
+        """
+        if not self._server.is_serving():
+            raise LoopEnded("the port for inbound mail is closed")
+        await asyncio.sleep(_LOOK_S)
+
+
 class _Busy(asyncio.Protocol):
     """A connection too many."""
 
@@ -162,9 +187,9 @@ class _Busy(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def listening(settings: InboundSettings, core: Core, domain: str | None) -> AsyncIterator[int]:
+async def listening(settings: InboundSettings, core: Core, domain: str | None) -> AsyncIterator[MailListener]:
     """
-    Listens while the context lasts; gives the port, which the system chooses where the settings say 0.
+    Listens while the context lasts.
 
     Args:
         domain: Of the reply addresses; without one every recipient is unknown.
@@ -184,7 +209,7 @@ async def listening(settings: InboundSettings, core: Core, domain: str | None) -
 
     server = await asyncio.get_running_loop().create_server(answer, settings.host, settings.port)
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield MailListener(server)
     finally:
         server.close()
         await asyncio.gather(*(each.end() for each in list(opened)))

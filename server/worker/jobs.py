@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from server.domain.errors import Unavailable
 from server.payments.protocol import PaymentMethod
@@ -28,15 +28,12 @@ class Tidying:
     def __init__(self, core: Core, methods: Mapping[str, PaymentMethod]) -> None:
         self._core = core
         self._methods = methods
-        self._last = 0.0
+        self._last = time.monotonic() - _OVERDUE_S
 
     async def tidy(self) -> None:
-        """What could not be done now is done the next time."""
+        """What could not be done now is done the next time, and keeps nothing else from being done."""
+        await all_of(self._sweep, self._lapse, self._settle)
         self._last = time.monotonic()
-        try:
-            await all_of(self._sweep, self._lapse, self._settle)
-        except Unavailable as error:
-            log.warning("%s is away; tidying up again in a minute", error.what)
 
     async def _sweep(self) -> None:
         swept = await sweep(self._core)
@@ -49,9 +46,10 @@ class Tidying:
     async def _settle(self) -> None:
         await settle_stale(self._core, self._methods)
 
-    async def keep_tidy(self) -> NoReturn:
-        """Until cancelled, where nobody else asks for it: while Redis is away, arq's clock stands still."""
-        while True:
+    async def keep_tidy(self) -> None:
+        """Until it was tidied once more: by arq's clock or, while that stands still with Redis, from here."""
+        last = self._last
+        while self._last == last:
             await asyncio.sleep(_OVERDUE_S / 3)
             if time.monotonic() - self._last > _OVERDUE_S:
                 await self.tidy()
@@ -60,4 +58,9 @@ class Tidying:
 async def sweep_job(ctx: dict[str, Any]) -> None:
     """A minute has passed."""
     tidying: Tidying = ctx["tidying"]
-    await tidying.tidy()
+    try:
+        await tidying.tidy()
+    except Unavailable as error:
+        log.warning("%s is away; tidying up again in a minute", error.what)
+    except Exception:
+        log.exception("not everything could be tidied up; trying again in a minute")

@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any, NoReturn
 
 import orjson
@@ -19,6 +19,7 @@ from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
+from server.domain.errors import Unavailable
 from server.payments import open_methods
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
@@ -27,6 +28,7 @@ from server.redis.listeners import Listeners
 from server.settings import Settings
 from server.store.engine import Database
 from server.store.offers import OfferBook
+from server.supervision import Loops, exit_within, run_forever, stop_event
 from server.tokens import Vault
 from server.usecases.core import Core
 from server.worker.calendar_tools import open_tools
@@ -40,7 +42,10 @@ from server.worker.timers import REMINDERS, TURNS, keep_setting_timers, remind_j
 log = logging.getLogger(__name__)
 
 _BEAT_S = 10
-_COME_BACK_S = 1.0
+_GRACE_S = 10.0
+"""What a stopping worker has beside a lease's time, before it ends whatever it does."""
+_STALLED_AFTER_S = 60.0
+_TIDY_WITHIN_S = 300.0
 _TIMER_LOOK_S = 0.2
 
 
@@ -52,24 +57,30 @@ def run_worker(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    deadline_s = settings.worker.lease_s + _GRACE_S
+    stop = stop_event(deadline_s)
     async with working(settings):
-        await stop.wait()
+        try:
+            await stop.wait()
+        finally:
+            exit_within(deadline_s)
 
 
 @contextlib.asynccontextmanager
 async def working(settings: Settings) -> AsyncIterator[Pump]:
-    """A worker at work; afterwards what it had begun is finished, or handed back by its lease."""
+    """
+    A worker at work; afterwards what it had begun is finished, or handed back by its lease.
+
+    A part that ends takes all others, and the caller, with it (`ExceptionGroup`): the process is to be started anew.
+    """
     async with contextlib.AsyncExitStack() as stack:
         core, link, listeners = await stack.enter_async_context(_core(settings))
-        pump = Pump(core, await stack.enter_async_context(open_lanes(settings, core)), settings.worker)
-        if settings.inbound.port is not None:
-            await stack.enter_async_context(listening(settings.inbound, core, settings.mail.reply_domain))
+        loops = Loops()
+        lanes = await stack.enter_async_context(open_lanes(settings, core))
+        pump = Pump(core, lanes, settings.worker, loops)
         tidying = Tidying(core, open_methods(settings.payment))
         tools = await stack.enter_async_context(open_tools(settings, core))
-        syncing = Syncing(tools, settings.worker)
+        syncing = Syncing(tools, settings.worker, loops)
 
         def wake(_: object) -> None:
             pump.wake()
@@ -77,21 +88,42 @@ async def working(settings: Settings) -> AsyncIterator[Pump]:
 
         listeners.heard = wake
         context = {"pump": pump, "tidying": tidying, "syncing": syncing, "tools": tools}
-        parts = [
-            pump.run(),
-            syncing.run(),
-            listeners.run(),
-            tidying.keep_tidy(),
-            _beat(link),
-            _jobs(settings, core, context),
-        ]
-        tasks = [asyncio.create_task(part) for part in parts]
-        try:
-            yield pump
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        beside = _loops(settings, core, link, listeners=listeners, tidying=tidying, context=context, loops=loops)
+        parts = [pump.run(), syncing.run(), *beside]
+        if settings.inbound.port is not None:
+            server = await stack.enter_async_context(listening(settings.inbound, core, settings.mail.reply_domain))
+            parts.append(run_forever(loops.add("inbound mail", stalled_after_s=_STALLED_AFTER_S), server.watch))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in parts]
+            try:
+                yield pump
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+def _loops(
+    settings: Settings,
+    core: Core,
+    link: RedisLink,
+    *,
+    listeners: Listeners,
+    tidying: Tidying,
+    context: dict[str, Any],
+    loops: Loops,
+) -> Iterator[Coroutine[Any, Any, NoReturn]]:
+    """Everything that goes on beside the pump and the rounds of calendars."""
+    where = RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0")
+    where.conn_retries = 0
+    hearing = loops.add("listeners", stalled_after_s=_STALLED_AFTER_S)
+    yield run_forever(hearing, partial(listeners.listen, hearing.turned))
+    yield run_forever(loops.add("tidying", stalled_after_s=_TIDY_WITHIN_S), tidying.keep_tidy)
+    yield run_forever(loops.add("beat", stalled_after_s=_STALLED_AFTER_S), partial(_beat, link, loops))
+    jobs = loops.add("jobs", stalled_after_s=_STALLED_AFTER_S)
+    yield run_forever(jobs, partial(_jobs, where, context, jobs.turned))
+    for timed in (REMINDERS, TURNS):
+        timers = loops.add(f"timers of {timed.name}", stalled_after_s=settings.worker.horizon_s)
+        yield run_forever(timers, partial(keep_setting_timers, core, where, timed, settings.worker))
 
 
 @contextlib.asynccontextmanager
@@ -107,26 +139,30 @@ async def _core(settings: Settings) -> AsyncIterator[tuple[Core, RedisLink, List
         await link.close()
 
 
-async def _beat(link: RedisLink) -> NoReturn:
+async def _beat(link: RedisLink, loops: Loops) -> None:
     """A sign of life every few seconds; one that does not get through is not worth stopping for."""
     name = f"{socket.gethostname()}:{os.getpid()}"
-    while True:
-        await link.ask(lambda redis: beat(redis, name))
-        await asyncio.sleep(_BEAT_S)
+    await link.ask(lambda redis: beat(redis, name, loops.reports()))
+    await asyncio.sleep(_BEAT_S)
 
 
-async def _jobs(settings: Settings, core: Core, context: dict[str, Any]) -> NoReturn:
-    """arq's worker ends when Redis goes away; a new one takes its place until Redis is back. The pump goes on."""
-    where = RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0")
-    where.conn_retries = 0
-    while True:
+async def _jobs(where: RedisSettings, context: dict[str, Any], alive: Callable[[], None]) -> None:
+    """
+    One life of arq's worker, which ends when Redis goes away. The pump goes on meanwhile.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    try:
+        redis = await create_pool(where, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
+        worker = _JobWorker(alive, redis, context)
         try:
-            redis = await create_pool(where, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
             await _check_eviction(redis)
-            await _work(settings, core, context, redis)
-        except (RedisError, OSError) as error:
-            log.warning("Redis is away (%s); trying again", type(error).__name__)
-        await asyncio.sleep(_COME_BACK_S)
+            await worker.async_run()
+        finally:
+            await worker.end()
+    except (RedisError, OSError) as error:
+        raise Unavailable("Redis") from error
 
 
 async def _check_eviction(redis: ArqRedis) -> None:
@@ -136,33 +172,38 @@ async def _check_eviction(redis: ArqRedis) -> None:
         log.warning("Redis evicts (%s): set maxmemory-policy noeviction, or messages may leave late", policy)
 
 
-async def _work(settings: Settings, core: Core, context: dict[str, Any], redis: ArqRedis) -> None:
-    worker = _arq_worker(redis, context)
-    timers = [
-        asyncio.create_task(keep_setting_timers(core, redis, timed, settings.worker)) for timed in (REMINDERS, TURNS)
-    ]
-    try:
-        await worker.async_run()
-    finally:
-        for timer in timers:
-            timer.cancel()
+class _JobWorker(Worker):
+    """arq's worker with our jobs; calls *alive* whenever it looked for jobs."""
+
+    def __init__(self, alive: Callable[[], None], redis: ArqRedis, context: dict[str, Any]) -> None:
+        self._alive = alive
+        options: dict[str, Any] = {
+            "functions": [sweep_job, remind_job, sync_job],
+            # Every minute, and at once after a start: missed ticks are not made up for, so the job catches up itself.
+            "cron_jobs": [cron(sweep_job, second=0, run_at_startup=True, unique=True, keep_result=0)],
+            "redis_pool": redis,
+            "ctx": context,
+            "handle_signals": False,
+            "keep_result": 0,
+            "job_timeout": 50,
+            "poll_delay": _TIMER_LOOK_S,
+            # JSON: whoever can write to Redis must not be able to make a worker run code, as pickle would let them.
+            "job_serializer": orjson.dumps,
+            "job_deserializer": orjson.loads,
+        }
+        super().__init__(**options)
+
+    async def heart_beat(self) -> None:
+        """Called by arq at each look."""
+        await super().heart_beat()
+        self._alive()
+
+    async def end(self) -> None:
+        """Ends its jobs and its connections; arq's `close` would raise what it cancels itself."""
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        self.tasks.clear()
         with contextlib.suppress(RedisError, OSError):
-            await worker.close()
-
-
-def _arq_worker(redis: ArqRedis, context: dict[str, Any]) -> Worker:
-    options: dict[str, Any] = {
-        "functions": [sweep_job, remind_job, sync_job],
-        # Every minute, and at once after a start: missed ticks are not made up for, so the job catches up by itself.
-        "cron_jobs": [cron(sweep_job, second=0, run_at_startup=True, unique=True, keep_result=0)],
-        "redis_pool": redis,
-        "ctx": context,
-        "handle_signals": False,
-        "keep_result": 0,
-        "job_timeout": 50,
-        "poll_delay": _TIMER_LOOK_S,
-        # JSON: whoever can write to Redis must not be able to make a worker run code, as pickle would let them.
-        "job_serializer": orjson.dumps,
-        "job_deserializer": orjson.loads,
-    }
-    return Worker(**options)
+            await self.pool.delete(self.health_check_key)
+        await self.pool.aclose(close_connection_pool=True)

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NoReturn
 
 from server.channels.outcome import Outcome, Verdict
 from server.domain.backoff import next_try
@@ -34,6 +33,7 @@ from server.store.deliveries import (
 from server.store.engine import Session
 from server.store.letters import Letter, load_letters
 from server.store.set_aside import Key
+from server.supervision import Loops, run_forever
 from server.usecases.batches import through
 from server.usecases.core import Core
 from server.usecases.dispatch import dispatch
@@ -42,7 +42,7 @@ from server.worker.circuit import Circuits
 log = logging.getLogger(__name__)
 
 _REMINDERS = 500
-_AWAY_S = 0.5
+_STALLED_AFTER_S = 60.0
 _GATHER_S = 0.05
 """After being woken: in a rush the next look finds dozens of bookings instead of one, for the same four queries."""
 
@@ -85,8 +85,9 @@ class _Flight:
 class Pump:
     """One worker's loop over the ledger."""
 
-    def __init__(self, core: Core, lanes: Sequence[Lane], settings: WorkerSettings) -> None:
+    def __init__(self, core: Core, lanes: Sequence[Lane], settings: WorkerSettings, loops: Loops | None = None) -> None:
         self._core = core
+        self._loops = loops or Loops()
         self._lanes = lanes
         self._settings = settings
         self._circuits = Circuits()
@@ -95,34 +96,35 @@ class Pump:
         self._woken = asyncio.Event()
         self._reports: list[tuple[Delivery, Report, asyncio.Future[bool]]] = []
         self._writing = asyncio.Lock()
+        self._looked = 0.0
 
     def wake(self) -> None:
         """There may be something to do."""
         self._woken.set()
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Works until cancelled; then what is in the air has landed, or is left to its lease."""
-        renewing = asyncio.create_task(self._renew())
-        looked = 0.0
-        try:
-            while True:
-                self._woken.clear()
-                by_clock = time.monotonic() - looked >= _CLOCK_S
-                looked = time.monotonic() if by_clock else looked
-                try:
-                    busy = await self.turn(by_clock=by_clock)
-                except Unavailable:
-                    log.warning("the database is away; looking again")
-                    await asyncio.sleep(_AWAY_S)
-                    continue
-                if not busy:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), self._settings.poll_s)
-                        await asyncio.sleep(_GATHER_S)
-        finally:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self._settings.lease_s)
-            renewing.cancel()
+        async with asyncio.TaskGroup() as group:
+            leases = self._loops.add("leases", stalled_after_s=_STALLED_AFTER_S)
+            renewing = group.create_task(run_forever(leases, self._renew))
+            try:
+                await run_forever(self._loops.add("pump", stalled_after_s=_STALLED_AFTER_S), self._look)
+            finally:
+                if self._tasks:
+                    await asyncio.wait(self._tasks, timeout=self._settings.lease_s)
+                renewing.cancel()
+
+    async def _look(self) -> None:
+        """One turn, and waiting until there may be more to do."""
+        self._woken.clear()
+        by_clock = time.monotonic() - self._looked >= _CLOCK_S
+        self._looked = time.monotonic() if by_clock else self._looked
+        if await self.turn(by_clock=by_clock):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.poll_s):
+                await self._woken.wait()
+            await asyncio.sleep(_GATHER_S)
 
     async def turn(self, *, by_clock: bool = True) -> bool:
         """One look at everything, or without what only the clock makes due; whether there may be more right now."""
@@ -226,6 +228,8 @@ class Pump:
 
     def _landed(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a delivery ended in an error; its lease runs out by itself", exc_info=error)
         self.wake()
 
     async def _fly(self, flight: _Flight, lane: Lane) -> None:
@@ -283,6 +287,8 @@ class Pump:
         done: set[int] = set()
         try:
             done = await self._insist([(delivery, report) for delivery, report, _ in reports])
+        except Unavailable:
+            log.error("the database went away while reports were written one by one")
         finally:  # whatever happened, nobody waits for ever
             for delivery, _, written in reports:
                 if not written.done():
@@ -320,23 +326,18 @@ class Pump:
                     break
         return done
 
-    async def _renew(self) -> NoReturn:
+    async def _renew(self) -> None:
         """Says every third of a lease that this worker is still at it; without an answer the leases run out."""
-        while True:
-            await asyncio.sleep(self._settings.lease_s / 3)
-            mine = list(self._flights.values())
-            if not mine:
-                continue
-            asked = time.monotonic()
-            deliveries = [flight.delivery for flight in mine]
-            try:
-                async with self._core.database.reading() as session:
-                    still = await renew_leases(session, deliveries, lease_s=self._settings.lease_s)
-            except Unavailable:
-                continue
-            for flight in mine:
-                if flight.delivery.id in still:
-                    flight.ours_until = asked + self._settings.lease_s
+        await asyncio.sleep(self._settings.lease_s / 3)
+        mine = list(self._flights.values())
+        if not mine:
+            return
+        asked = time.monotonic()
+        async with self._core.database.reading() as session:
+            still = await renew_leases(session, [flight.delivery for flight in mine], lease_s=self._settings.lease_s)
+        for flight in mine:
+            if flight.delivery.id in still:
+                flight.ours_until = asked + self._settings.lease_s
 
 
 def _report(delivery: Delivery, outcome: Outcome) -> Report:

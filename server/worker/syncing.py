@@ -15,20 +15,22 @@ from server.domain.errors import Unavailable
 from server.settings import WorkerSettings
 from server.store.connections import Connection
 from server.store.sync_turns import claim_due, claim_one
+from server.supervision import Loops, run_forever
 from server.usecases.sync.round import run_round
 from server.usecases.sync.turn import Tools
 
 log = logging.getLogger(__name__)
 
 _LEASE_MARGIN_S = 30.0
-_AWAY_S = 1.0
+_STALLED_AFTER_S = 120.0
 
 
 class Syncing:
     """One worker's rounds."""
 
-    def __init__(self, tools: Tools, settings: WorkerSettings) -> None:
+    def __init__(self, tools: Tools, settings: WorkerSettings, loops: Loops | None = None) -> None:
         self._tools = tools
+        self._loops = loops or Loops()
         self._poll_s = settings.poll_s
         self._lease = timedelta(seconds=tools.settings.round_s + _LEASE_MARGIN_S)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,20 +44,20 @@ class Syncing:
     async def run(self) -> NoReturn:
         """Works until cancelled; rounds that are cut off are taken up again when their lease has run out."""
         try:
-            while True:
-                self._woken.clear()
-                try:
-                    began = await self.turn()
-                except Unavailable:
-                    await asyncio.sleep(_AWAY_S)
-                    continue
-                if not began:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), self._poll_s)
+            await run_forever(self._loops.add("syncing", stalled_after_s=_STALLED_AFTER_S), self._look)
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """One turn, and waiting until somebody may be due."""
+        self._woken.clear()
+        if await self.turn():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_s):
+                await self._woken.wait()
 
     async def turn(self) -> int:
         """Begins the rounds that are due, as far as there is room; how many."""
@@ -92,7 +94,12 @@ class Syncing:
         self._at_peer[connection.peer] += 1
         task = asyncio.create_task(self._round(connection))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a round ended in an error; its lease runs out by itself", exc_info=error)
 
     async def _round(self, connection: Connection) -> None:
         try:

@@ -10,9 +10,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from arq.connections import ArqRedis
+import orjson
+from arq.connections import ArqRedis, RedisSettings, create_pool
 from redis.exceptions import RedisError
 
 from server.domain.errors import Unavailable
@@ -61,14 +62,17 @@ async def set_timers(core: Core, redis: ArqRedis, timed: Timed, horizon_s: float
     return len(upcoming)
 
 
-async def keep_setting_timers(core: Core, redis: ArqRedis, timed: Timed, settings: WorkerSettings) -> NoReturn:
-    """Does so again and again, well within the horizon, until cancelled."""
-    while True:
+async def keep_setting_timers(core: Core, where: RedisSettings, timed: Timed, settings: WorkerSettings) -> None:
+    """Does so once, and waits until it has to be done again: well within the horizon."""
+    try:
+        redis = await create_pool(where, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
         try:
             await set_timers(core, redis, timed, settings.horizon_s)
-        except (Unavailable, RedisError, OSError) as error:
-            log.info("no timers (%s) now: %s", timed.name, type(error).__name__)
-        await asyncio.sleep(settings.horizon_s / 4)
+        finally:
+            await redis.aclose(close_connection_pool=True)
+    except (RedisError, OSError) as error:
+        raise Unavailable("Redis") from error
+    await asyncio.sleep(settings.horizon_s / 4)
 
 
 async def remind_job(ctx: dict[str, Any], business_id: object, appointment_id: object) -> None:

@@ -146,6 +146,18 @@ def test_doctor_of_a_data_folder_that_nobody_uses_says_so(healthy: Environment, 
     assert f"Start `bookable up --data-dir {tmp_path}`" in result.output
 
 
+_STALLED = """'[{"name":"pump","age_s":75.0,"errors":9,"stalled":true}]'"""
+
+
+def test_M130_doctor_sees_a_worker_that_lives_and_does_not_get_on(healthy: Environment, redis_url: str) -> None:
+    _redis(redis_url, "SET bookable:worker:heartbeat:two " + _STALLED + " EX 30")
+
+    result = run("doctor", environment=healthy)
+
+    assert result.exit_code == 1
+    assert "✗ worker two: stalled (pump)" in result.output
+
+
 def test_doctor_sees_that_the_database_was_not_migrated(healthy: Environment, empty_database_url: str) -> None:
     result = run("doctor", environment={**healthy, "BOOKABLE_DATABASE_URL": empty_database_url})
 

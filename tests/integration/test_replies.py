@@ -103,8 +103,8 @@ async def invited(world: World) -> _Invited:
 @asynccontextmanager
 async def _smtp(core: Core) -> AsyncIterator[aiosmtplib.SMTP]:
     """A mail server that has connected to our listener."""
-    async with listening(_INBOUND, core, _DOMAIN) as port:
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+    async with listening(_INBOUND, core, _DOMAIN) as listener:
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=listener.port, start_tls=False, timeout=5)
         async with client:
             yield client
 
@@ -443,8 +443,8 @@ async def test_one_attendee_cannot_flood_us(invited: _Invited):
 
 
 async def test_a_connection_too_many_is_sent_away_and_the_others_go_on(core: Core):
-    async with listening(_INBOUND, core, _DOMAIN) as port:
-        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(51)]
+    async with listening(_INBOUND, core, _DOMAIN) as listener:
+        opened = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(51)]
         greetings = [(await reader.readline())[:3] for reader, _ in opened]
         for _, writer in opened:
             writer.close()
