@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from server.domain.appointment import Booked, CustomerDetails, Held, Order, SlotChoice
 from server.domain.lifecycle import Actor
+from server.domain.terms import Terms
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
 from server.redis.listeners import Listeners
@@ -193,6 +194,7 @@ class World:
         provider: str | None = "anna",
         email: str | None = None,
         held: Held | None = None,
+        terms: Terms | None = None,
         actor: Actor = Actor.CUSTOMER,
     ) -> Booked:
         """Books through the use-case."""
@@ -200,6 +202,7 @@ class World:
             choice=self.choice(start, service=service, provider=provider),
             customer=self.customer(email),
             hold=held.token if held else None,
+            terms=terms,
             actor=actor,
         )
         booked = await book(self.core, order, no_key())

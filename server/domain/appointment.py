@@ -48,8 +48,10 @@ class Order:
     hold: str | None = None
     """Token of a hold on this time."""
     actor: Actor = Actor.CUSTOMER
+    terms: Terms | None = None
+    """What the customer was shown; None where nobody says."""
     paid: bool = False
-    """What it costs has been paid."""
+    """What it costs has been paid, and *terms* are agreed."""
     proved: bool = False
     """The customer reads the mailbox of their address: they followed a link that only it was sent."""
 

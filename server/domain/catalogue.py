@@ -5,7 +5,7 @@ Leaves who may edit it to `usecases/catalogue`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -44,8 +44,13 @@ class Service:
     hours: tuple[WeeklyWindow, ...]
     phone_required: bool
     questions: tuple[Mapping[str, object], ...]
-    pays_online: bool = False
-    """Customers pay before they have an appointment."""
+    payment_online: bool = False
+    """What it costs is paid before there is an appointment."""
+
+    @property
+    def pays_online(self) -> bool:
+        """Whether customers pay first."""
+        return self.payment_online and self.price_minor > 0
 
     @property
     def is_class(self) -> bool:
@@ -104,6 +109,27 @@ class Offer:
     """Of the business, when this was read."""
     sheets: dict[tuple[int, int], Sheet] = field(default_factory=dict, compare=False, repr=False)
     """Opening time that was worked out already, by window."""
+
+    def at(self, terms: Terms) -> "Offer":
+        """The same at *terms*, which were promised when others were offered."""
+        service = replace(
+            self.service,
+            price_minor=terms.price_minor,
+            currency=terms.currency,
+            duration_s=terms.duration_s,
+            change_window_min=terms.change_window_min,
+            cancel_fee_minor=terms.cancel_fee_minor,
+            approval=terms.approval,
+        )
+        return replace(self, service=service, sheets={})
+
+    def lasting(self, seconds: int) -> "Offer":
+        """The same for so long."""
+        return self.at(replace(self.service.terms, duration_s=seconds))
+
+    def claiming(self, before_s: int, after_s: int) -> "Offer":
+        """The same with so much time kept free around it."""
+        return replace(self, service=replace(self.service, buffer_before_s=before_s, buffer_after_s=after_s))
 
     def claim(self, start: int) -> tuple[int, int]:
         """The time that an appointment at *start* takes, buffers included."""

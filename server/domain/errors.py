@@ -12,6 +12,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── PaymentNotSetUp       a service is to be paid online, and nothing can be
     ├── DetailsMissing        the service wants to know more, or something else, of the customer
     ├── PaymentRequired       the service is paid before it is booked
+    ├── TermsChanged          what would bind is not what the customer was shown
     ├── SlotTaken             it was, until somebody else took it
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
@@ -34,6 +35,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from server.domain.terms import Terms
 
 
 @dataclass(eq=False)
@@ -95,6 +98,14 @@ class DetailsMissing(BookingError):
 @dataclass(eq=False)
 class PaymentRequired(BookingError):
     """This is paid before it is booked: hold the time, then begin a payment."""
+
+
+@dataclass(eq=False)
+class TermsChanged(BookingError):
+    """The price, the length or the conditions are not those that you were shown. Show the new ones, and ask again."""
+
+    terms: Terms
+    """What would bind now."""
 
 
 @dataclass(eq=False)

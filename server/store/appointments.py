@@ -13,12 +13,13 @@ from server.domain.appointment import Appointment, Attendee, Place
 from server.domain.events import Fact
 from server.domain.lifecycle import OWNS_TIME, Status
 from server.domain.reminders import PlannedReminder
+from server.domain.terms import Terms
 from server.store.booking import NewAppointment
 from server.store.clauses import LOGGED, REMEMBERED, REMINDED, TOLD, log_values, memo_values, reminder_values
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
-from server.store.terms import terms_of
+from server.store.terms import NEW_TERMS, new_terms_values, terms_of
 
 APPOINTMENT_COLUMNS = """
 SELECT a.business_id, a.id, a.uid, a.status, a.starts_at, a.ends_at, a.timezone, a.sequence, a.version, a.capacity,
@@ -211,9 +212,12 @@ WITH appointment AS (
     RETURNING resource_id
 ), asked_again AS (
     -- A yes to the old time is no yes to the new one (RFC 5546, 2.1.4).
-    UPDATE attendees t SET partstat = 'NEEDS-ACTION'
+    UPDATE attendees t SET partstat = 'NEEDS-ACTION',"""
+    + NEW_TERMS
+    + """
       FROM appointment a
-     WHERE t.business_id = a.business_id AND t.appointment_id = a.id AND t.partstat <> 'NEEDS-ACTION'
+     WHERE t.business_id = a.business_id AND t.appointment_id = a.id
+       AND (t.partstat <> 'NEEDS-ACTION' OR :price_minor::int IS NOT NULL)
 ), attendee AS (
     SELECT t.id, t.phone
       FROM appointment a
@@ -251,13 +255,20 @@ async def write_move(
     appointment: Appointment,
     new: NewAppointment,
     *,
+    terms: Terms | None,
     reminders: Sequence[PlannedReminder],
     fact: Fact,
     memo: Memo | None,
 ) -> tuple[int, int]:
-    """Writes *appointment* at its new time; how many resources were claimed and records remembered."""
+    """
+    Writes *appointment* at its new time; how many resources were claimed and records remembered.
+
+    Args:
+        terms: What its customer has agreed to; None where the agreed ones stay.
+    """
     values = {
         **new.values(),
+        **new_terms_values(terms),
         **reminder_values(reminders),
         **log_values(fact.actor, session.now, from_status=appointment.status, reason=fact.reason),
         **memo_values(memo),

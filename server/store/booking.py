@@ -29,7 +29,7 @@ from server.store.clauses import (
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
 from server.store.statement import Statement
-from server.store.terms import terms_values
+from server.store.terms import NEW_TERMS, new_terms_values, terms_values
 
 _NEW_APPOINTMENT = """
 WITH appointment AS (
@@ -90,15 +90,20 @@ _OUTCOME = """
 SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
   FROM appointment"""
 
-_MOVED_ATTENDEE = """
+_MOVED_ATTENDEE = (
+    """
 , attendee AS (
-    UPDATE attendees t SET appointment_id = appointment.id, partstat = 'NEEDS-ACTION' FROM appointment
+    UPDATE attendees t SET appointment_id = appointment.id, partstat = 'NEEDS-ACTION',"""
+    + NEW_TERMS
+    + """
+      FROM appointment
      WHERE t.business_id = appointment.business_id AND t.id = :attendee_id
     RETURNING t.id, t.phone
 ), dropped AS (
     UPDATE reminders r SET status = 'dropped'
      WHERE r.business_id = :business_id AND r.attendee_id = :attendee_id AND r.status = 'planned'
 )"""
+)
 _MOVED = _MOVED_ATTENDEE + LOGGED + REMINDED + TOLD + REMEMBERED + _OUTCOME
 _MOVE_TO_NEW = Statement(_NEW_APPOINTMENT + _CLAIM + _MOVED)
 _MOVE_TO_CLASS = Statement(_TAKE_SEAT + _MOVED)
@@ -163,6 +168,7 @@ class Seat:
     uid: UUID
     status: Status
     sequence: int
+    duration_s: int
     claim_expires_at: datetime | None
 
 
@@ -267,14 +273,21 @@ async def move_attendee(
     attendee_id: int,
     *,
     seat: Seat | None,
+    terms: Terms | None,
     reminders: Sequence[PlannedReminder],
     fact: Fact,
     memo: Memo | None,
     now: datetime,
 ) -> Written:
-    """Writes an attendee's move to a new appointment, or to a place in the class *seat*."""
+    """
+    Writes an attendee's move to a new appointment, or to a place in the class *seat*.
+
+    Args:
+        terms: What they have agreed to; None where theirs stay.
+    """
     values = {
         **new.values(),
+        **new_terms_values(terms),
         **reminder_values(reminders),
         **memo_values(memo),
         **log_values(fact.actor, now, from_status=seat.status if seat else None, reason=fact.reason),
@@ -322,7 +335,7 @@ async def insert_hold(
 
 
 _SEAT = """
-SELECT a.id, a.uid, a.status, a.sequence, c.expires_at
+SELECT a.id, a.uid, a.status, a.sequence, date_part('epoch', a.ends_at - a.starts_at)::int AS duration_s, c.expires_at
   FROM appointments a
   JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
                AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
@@ -342,6 +355,7 @@ async def find_class(session: Session, offer: Offer, start: datetime) -> Seat | 
         uid=row["uid"],
         status=Status(row["status"]),
         sequence=row["sequence"],
+        duration_s=row["duration_s"],
         claim_expires_at=row["expires_at"],
     )
 

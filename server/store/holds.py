@@ -7,6 +7,7 @@ Leaves making them to `booking`.
 from dataclasses import dataclass
 from datetime import datetime
 
+from server.domain.promise import Promise
 from server.domain.terms import Terms
 from server.store.engine import Row, Session
 from server.store.set_aside import not_set_aside
@@ -49,14 +50,21 @@ async def find_hold(session: Session, token_hash: bytes) -> Hold | None:
     return _hold(row) if row else None
 
 
-async def take_over(session: Session, hold: Hold) -> bool:
-    """Deletes *hold* and its claims in favour of its owner's booking; False if it is gone or has expired."""
-    taken = await session.execute(
-        "DELETE FROM holds WHERE business_id = $1 AND id = $2 AND expires_at > clock_timestamp()",
-        hold.business_id,
-        hold.id,
-    )
-    return taken > 0
+_TAKE_OVER = """
+DELETE FROM holds h WHERE h.business_id = $1 AND h.id = $2 AND h.expires_at > clock_timestamp()
+RETURNING (SELECT array[date_part('epoch', h.starts_at - min(lower(c.during))),
+                        date_part('epoch', max(upper(c.during)) - h.starts_at)]::int[]
+             FROM claims c WHERE c.business_id = h.business_id AND c.hold_id = h.id) AS around
+"""
+
+
+async def take_over(session: Session, hold: Hold) -> Promise | None:
+    """Deletes *hold* and its claims in favour of its owner's booking; None if it is gone or has expired."""
+    row = await session.first(_TAKE_OVER, hold.business_id, hold.id)
+    if row is None:
+        return None
+    before, after = row["around"]
+    return Promise(terms=hold.terms, claimed=(before, after) if before is not None else None)
 
 
 async def end_hold(session: Session, hold: Hold) -> bool:

@@ -197,7 +197,7 @@ def _service(row: Row) -> Service:
         hours=_weekly(row["service_hours"]),
         phone_required=row["phone_required"],
         questions=tuple(row["questions"]),
-        pays_online=row["payment"] == "online" and row["price_minor"] > 0,
+        payment_online=row["payment"] == "online",
     )
 
 

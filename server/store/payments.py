@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from server.domain.appointment import Appointment
 from server.store.engine import Row, Session
 from server.store.set_aside import not_set_aside
 
@@ -161,6 +162,18 @@ async def return_of_cancelled(session: Session, business_id: int, appointment_id
         fee_minor,
     )
     return found
+
+
+async def is_paid_beforehand(session: Session, appointment: Appointment) -> bool:
+    """Whether *appointment* was paid before it was booked."""
+    return bool(
+        await session.value(
+            "SELECT EXISTS (SELECT FROM payments WHERE business_id = $1 AND appointment_id = $2"
+            " AND status = 'booked' AND method <> 'on_site')",
+            appointment.business_id,
+            appointment.id,
+        )
+    )
 
 
 def _payment(row: Row) -> Payment:

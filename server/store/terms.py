@@ -22,6 +22,20 @@ def terms_of(row: Row) -> Terms:
     )
 
 
+NEW_TERMS = """
+    price_minor = coalesce(:price_minor, t.price_minor), currency = coalesce(:currency, t.currency),
+    change_window_min = coalesce(:change_window_min, t.change_window_min),
+    cancel_fee_minor = coalesce(:cancel_fee_minor, t.cancel_fee_minor), approval = coalesce(:approval, t.approval)"""
+"""The part of an UPDATE of attendees `t` that gives them other terms, where there are any."""
+
+_NONE = dict.fromkeys(("price_minor", "currency", "duration_s", "change_window_min", "cancel_fee_minor", "approval"))
+
+
+def new_terms_values(terms: Terms | None) -> dict[str, Any]:
+    """*terms* that replace others, as values of `NEW_TERMS`; None leaves what is there."""
+    return terms_values(terms) if terms is not None else _NONE
+
+
 def terms_values(terms: Terms) -> dict[str, Any]:
     """*terms*, as statement values."""
     return {

@@ -18,8 +18,9 @@ from server.domain.details import missing_details
 from server.domain.errors import CatalogueChanged, DetailsMissing, PaymentRequired, SlotTaken
 from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Status, Step, after
+from server.domain.promise import Promise
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
-from server.domain.terms import Approval
+from server.domain.terms import Approval, Terms
 from server.domain.zones import local_date
 from server.store.booking import (
     NewAppointment,
@@ -32,7 +33,17 @@ from server.store.engine import Session
 from server.store.holds import Hold, find_hold, take_over
 from server.store.waitlist import mark_taken
 from server.tokens import new_salt, token_hash
-from server.usecases.claiming import Choice, choose, likeliest_first, locks_for, offers_for, seat_of, with_alternatives
+from server.usecases.claiming import (
+    Choice,
+    as_shown,
+    check_shown,
+    choose,
+    likeliest_first,
+    locks_for,
+    offers_for,
+    with_alternatives,
+    with_seat,
+)
 from server.usecases.core import Core
 from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
@@ -56,6 +67,7 @@ async def book(
         NotFound: Business, service, provider or location, or nobody offers it.
         DetailsMissing: The service wants to know something else of the customer.
         PaymentRequired: It is paid first.
+        TermsChanged: What would bind is not what the customer was shown.
         NotOffered: Not a time at which it is offered.
         SlotTaken: Somebody was faster; with alternatives.
         LimitReached: The customer may not book more of this service.
@@ -79,6 +91,11 @@ class _Wish:
     once: Once[Booked]
     also: Callable[[Session, int], Awaitable[None]] | None
 
+    @property
+    def shown(self) -> Terms | None:
+        """What the customer saw: what they say, or else what their hold answered, though it be over."""
+        return self.order.terms or (self.hold.terms if self.hold is not None else None)
+
 
 async def _hold_of(core: Core, order: Order) -> Hold | None:
     """The hold that *order* names. One that is gone or for another time is no reason to refuse: it may be free."""
@@ -94,7 +111,8 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
     start = int(order.choice.start.timestamp())
     offers = await offers_for(core, order.choice, anew=anew)
     if order.actor is Actor.CUSTOMER:
-        _check_terms(offers[0], order, known_anew=anew)
+        _check_asked(offers[0].at(wish.hold.terms) if wish.hold else offers[0], order, known_anew=anew)
+    offers = as_shown(offers, wish.shown)
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> Booked:
@@ -106,7 +124,9 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
                 core.vault,
                 offers[0].business_id,
                 work,
-                locks=locks_for(group, start, email=order.customer.email, asked_from=order.choice.asked_from),
+                locks=locks_for(
+                    _at_both(group, wish.shown), start, email=order.customer.email, asked_from=order.choice.asked_from
+                ),
             )
         except SlotTaken:
             continue
@@ -117,11 +137,11 @@ async def _book_any(core: Core, wish: _Wish, *, anew: bool) -> Booked | Replay:
     raise await with_alternatives(core.database, order.choice, offers)
 
 
-def _check_terms(offer: Offer, order: Order, *, known_anew: bool) -> None:
+def _check_asked(offer: Offer, order: Order, *, known_anew: bool) -> None:
     """
     Whether the customer says, and has paid, what the service wants.
 
-    What is at hand may be old, and no query has noticed yet: nobody is refused for terms that were not just read.
+    What is at hand may be old, and no query has noticed yet: nobody is refused for what was not just read.
     """
     lacking = missing_details(offer.service, order.customer, order.answers)
     owes = offer.service.pays_online and not order.paid
@@ -148,19 +168,19 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     """Under the locks: the hold gives way, the rules are asked, everything is written at once."""
     order, hold = wish.order, wish.hold
     start = int(order.choice.start.timestamp())
-    as_of = hold.created_at if hold is not None and await take_over(session, hold) else None
-    if hold is not None and as_of is not None:
+    promise = await take_over(session, hold) if hold is not None else None
+    if hold is not None and promise is not None:
         await mark_taken(session, hold.business_id, hold.id)
-    remaining = await _remaining(session, offers[0], order)
-    choice = await choose(
+    chosen = await choose(
         session,
-        offers,
+        [_promised(offer, order, promise) for offer in offers],
         start,
-        customer_remaining=remaining,
-        as_of=as_of,
+        customer_remaining=await _remaining(session, offers[0], order),
+        promised=promise is not None,
         wanting=wanting(core.booking, order.choice, order.customer),
     )
-    seat = await seat_of(session, choice, start)
+    choice, seat = await with_seat(session, chosen, start)
+    check_shown(choice.offer, wish.shown)
     service = choice.offer.service
     step = Step.REQUEST if service.approval is Approval.MANUAL and order.actor is Actor.CUSTOMER else Step.BOOK
     status = after(step, seat.status if seat else None)
@@ -203,6 +223,18 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     if wish.also is not None:
         await wish.also(session, written.id)
     return booked
+
+
+def _at_both(offers: list[Offer], terms: Terms | None) -> list[Offer]:
+    """*offers* as they are, and at *terms*: the lock decides which of them holds, so it is taken for either."""
+    return offers if terms is None else [*offers, *(offer.at(terms) for offer in offers)]
+
+
+def _promised(offer: Offer, order: Order, promise: Promise | None) -> Offer:
+    """*offer* at the terms that bind: those of the living hold, those that were paid, else those of now."""
+    if promise is not None:
+        return promise.kept(offer)
+    return offer.at(order.terms) if order.paid and order.terms is not None else offer
 
 
 async def _remaining(session: Session, offer: Offer, order: Order) -> int | None:

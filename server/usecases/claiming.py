@@ -12,11 +12,12 @@ from typing import NamedTuple
 from server.domain.appointment import Appointment, SlotChoice
 from server.domain.catalogue import Offer, Taken, cheapness, question_for
 from server.domain.claims import Claim, pick_resources
-from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken
+from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken, TermsChanged
 from server.domain.networks import Networks
 from server.domain.quotas import Wanting, refuse_too_much
 from server.domain.rules import Question
 from server.domain.slots import Refusal, explain
+from server.domain.terms import Terms
 from server.domain.zones import day_span, local_date, zone
 from server.store.booking import Seat, find_class
 from server.store.engine import Database, Session
@@ -32,6 +33,9 @@ MOST_CANDIDATES = 16
 _TAKEN_BY_SOMEBODY = frozenset({"busy", "claims", "capacity", "resources", "daily-cap"})
 _BINDS_PROVIDERS = frozenset({"past", "busy", "claims", "capacity", "resources"})
 """What holds for a provider who moves an appointment in their own calendar: hours, notice and the grid are theirs."""
+
+_BINDS_PROMISES = frozenset({"past", "busy", "calendar", "claims", "resources", "customer-limit"})
+"""What holds for a time that was held: the rest was asked when the hold was made."""
 
 _ALTERNATIVES = 5
 _ALTERNATIVES_WITHIN_S = 14 * 86_400
@@ -107,6 +111,30 @@ def network_key(business_id: int, asked_from: Networks) -> int:
     return key_of("network", business_id, asked_from.narrow)
 
 
+def as_shown(offers: list[Offer], terms: Terms | None) -> list[Offer]:
+    """Those of *offers* that have *terms*, which the customer was shown; all, if none has, or none were shown."""
+    return [offer for offer in offers if offer.service.terms == terms] or offers
+
+
+def check_shown(offer: Offer, terms: Terms | None) -> None:
+    """
+    Whether what *offer* would bind to is what the customer was shown.
+
+    Raises:
+        TermsChanged: It is not.
+    """
+    if terms is not None and offer.service.terms != terms:
+        raise TermsChanged(offer.service.terms)
+
+
+async def with_seat(session: Session, choice: Choice, start: int) -> tuple[Choice, Seat | None]:
+    """*choice*, lasting as long as the class that it joins; and that class, or None if it begins something new."""
+    seat = await seat_of(session, choice, start)
+    if seat is None:
+        return choice, None
+    return choice._replace(offer=choice.offer.lasting(seat.duration_s)), seat
+
+
 async def seat_of(session: Session, choice: Choice, start: int) -> Seat | None:
     """
     The class that *choice* joins, or None if it begins something new.
@@ -128,7 +156,7 @@ async def choose(
     start: int,
     *,
     customer_remaining: int | None = None,
-    as_of: datetime | None = None,
+    promised: bool = False,
     moving: Appointment | None = None,
     by_provider: bool = False,
     wanting: Wanting | None = None,
@@ -139,7 +167,7 @@ async def choose(
     Call it under the locks of `locks_for`: what it finds free stays free until the transaction ends.
 
     Args:
-        as_of: When the customer took a hold on this time: notice counts from then.
+        promised: The customer holds this time: what was edited since, or has come too near, is no reason to refuse it.
         moving: The appointment that gives up its own time in this transaction: it does not count as booked.
         by_provider: The provider chose this time, in their own calendar.
         wanting: The stranger who asks: they may have so much and no more.
@@ -159,9 +187,11 @@ async def choose(
         taken = without(taken, moving)
     refused: list[list[Refusal]] = []
     for offer in fairest_first(offers, taken, start) if several else offers:
-        refusals = explain(_question(offer, taken, start, as_of or session.now, customer_remaining), start)
+        refusals = explain(_question(offer, taken, start, session.now, customer_remaining), start)
         if by_provider:
             refusals = [each for each in refusals if each.rule in _BINDS_PROVIDERS]
+        elif promised:
+            refusals = [each for each in refusals if each.rule in _BINDS_PROMISES]
         if refusals:
             refused.append(refusals)
             continue

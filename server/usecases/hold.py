@@ -12,13 +12,23 @@ from server.domain.appointment import Held, SlotChoice
 from server.domain.catalogue import Offer
 from server.domain.errors import NotFound, SlotTaken
 from server.domain.lifecycle import Actor, Status
+from server.domain.terms import Terms
 from server.store.booking import insert_hold
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold, let_go_of_class
 from server.store.outbox import tell_of_freed_time
 from server.tokens import new_token, token_hash
 from server.usecases.book import new_appointment
-from server.usecases.claiming import choose, likeliest_first, locks_for, offers_for, seat_of, with_alternatives
+from server.usecases.claiming import (
+    as_shown,
+    check_shown,
+    choose,
+    likeliest_first,
+    locks_for,
+    offers_for,
+    with_alternatives,
+    with_seat,
+)
 from server.usecases.core import Core
 from server.usecases.offering import with_current_offers
 from server.usecases.once import Once, Replay
@@ -33,6 +43,7 @@ async def hold(
     actor: Actor = Actor.CUSTOMER,
     seconds: int | None = None,
     token: str | None = None,
+    terms: Terms | None = None,
     also: Callable[[Session, Held], Awaitable[None]] | None = None,
 ) -> Held | Replay:
     """
@@ -41,13 +52,14 @@ async def hold(
     Args:
         seconds: How long; as the settings say if None.
         token: What opens it, where that must be known beforehand.
+        terms: What the customer was shown.
         also: What else becomes true in the same transaction, given the hold.
 
     Raises:
         QuotaReached, Blocked: A stranger has enough, or is not wanted.
-        NotFound, NotOffered, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
+        NotFound, NotOffered, TermsChanged, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
     """
-    wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, token or new_token(), also)
+    wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, token or new_token(), terms, also)
     return await with_current_offers(lambda anew: _hold_any(core, wish, anew=anew))
 
 
@@ -60,13 +72,14 @@ class _Wish:
     actor: Actor
     seconds: int
     token: str
+    terms: Terms | None
     also: Callable[[Session, Held], Awaitable[None]] | None
 
 
 async def _hold_any(core: Core, wish: _Wish, *, anew: bool) -> Held | Replay:
     choice = wish.choice
     start = int(choice.start.timestamp())
-    offers = await offers_for(core, choice, anew=anew)
+    offers = as_shown(await offers_for(core, choice, anew=anew), wish.terms)
     for group in await likeliest_first(core, offers, start):
 
         async def work(session: Session, group: list[Offer] = group) -> tuple[Held, Offer]:
@@ -93,12 +106,11 @@ async def _hold_any(core: Core, wish: _Wish, *, anew: bool) -> Held | Replay:
 
 
 async def _hold_one(core: Core, session: Session, offers: list[Offer], start: int, wish: _Wish) -> tuple[Held, Offer]:
-    chosen = await choose(session, offers, start, wanting=wanting(core.booking, wish.choice))
+    choice = await choose(session, offers, start, wanting=wanting(core.booking, wish.choice))
+    chosen, seat = await with_seat(session, choice, start)
     offer = chosen.offer
-    new = new_appointment(chosen, start, uid=None, status=Status.HELD)
-    seat = await seat_of(session, chosen, start)
-    if seat is not None:
-        new = new_appointment(chosen, start, uid=seat.uid, status=seat.status)
+    check_shown(offer, wish.terms)
+    new = new_appointment(chosen, start, uid=seat.uid if seat else None, status=seat.status if seat else Status.HELD)
     token = wish.token
     expires_at = session.now + timedelta(seconds=wish.seconds)
     held = Held(

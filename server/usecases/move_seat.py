@@ -15,28 +15,26 @@ from server.domain.lifecycle import Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.booking import move_attendee
 from server.store.engine import Session
+from server.usecases.agreeing import Move, as_agreed, newly_agreed
 from server.usecases.book import as_appointment, new_appointment
 from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
-from server.usecases.claiming import choose, seat_of
+from server.usecases.claiming import choose, with_seat
 from server.usecases.core import Core
-from server.usecases.once import Once
-from server.usecases.places import Target
 from server.usecases.steps import take_step
 
 
-async def move_seat(
-    core: Core, session: Session, target: Target, offers: list[Offer], start: int, *, once: Once[Appointment]
-) -> Appointment:
+async def move_seat(core: Core, session: Session, move: Move, offers: list[Offer]) -> Appointment:
     """The class that the attendee is in afterwards. The old one goes on without them, or ends with its last."""
+    target, start, once = move.target, move.start, move.once
     old, attendee = await current(session, target)
     assert attendee is not None, "a seat has somebody in it"
     check_movable(replace(target, appointment=old, attendee=attendee))
     if is_there_already(old, offers, start):
         return await stay(core, session, old, once=once)
     check_in_time(session, target, old, attendee)
-    choice = await choose(session, offers, start)
+    choice, seat = await with_seat(session, await choose(session, as_agreed(offers, old, attendee), start), start)
+    terms = await newly_agreed(session, choice.offer, move, old, attendee)
     service = choice.offer.service
-    seat = await seat_of(session, choice, start)
     new = new_appointment(
         choice,
         start,
@@ -49,6 +47,7 @@ async def move_seat(
         new,
         attendee.id,
         seat=seat,
+        terms=terms,
         reminders=plan_reminders(service.reminders or DEFAULT_RULES, new.start, now=session.now),
         fact=Fact(
             kind=consequence_of(Step.RESCHEDULE, target.actor).fact,

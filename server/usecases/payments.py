@@ -6,7 +6,7 @@ Leaves the provider's protocol to `payments`. What is paid is computed here, and
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,10 +26,11 @@ from server.domain.errors import (
     Unavailable,
 )
 from server.domain.events import Kind
+from server.domain.terms import Approval, Terms
 from server.domain.zones import zone
 from server.payments.protocol import Bill, Checkout, PaymentMethod
 from server.store.engine import Session
-from server.store.holds import find_hold
+from server.store.holds import Hold, find_hold
 from server.store.outbox import add_fact
 from server.store.payments import (
     Payment,
@@ -44,7 +45,7 @@ from server.store.payments import (
 from server.tokens import Purpose, token_hash
 from server.usecases.batches import through
 from server.usecases.book import book, new_uid
-from server.usecases.claiming import offers_for
+from server.usecases.claiming import check_shown, offers_for
 from server.usecases.core import Core
 from server.usecases.once import Once
 
@@ -86,12 +87,15 @@ async def start_payment(
 
     Raises:
         NotFound, DetailsMissing: As for `book`.
+        TermsChanged: The customer was shown other terms than those of the hold.
         SlotTaken: The hold is over, or for another time.
         Unavailable: The provider of payments, or none is set up; the hold stays.
     """
     hold = await _held(core, order)
-    order = replace(order, choice=replace(order.choice, provider=hold[0], location=hold[1]))
-    offer = (await offers_for(core, order.choice, anew=True))[0]
+    choice = replace(order.choice, provider=hold.provider, location=hold.location)
+    offer = (await offers_for(core, choice, anew=True))[0].at(hold.terms)
+    check_shown(offer, order.terms)
+    order = replace(order, choice=choice, terms=hold.terms)
     if lacking := missing_details(offer.service, order.customer, order.answers):
         raise DetailsMissing(lacking)
     name = "stripe" if offer.service.pays_online else "on_site"
@@ -122,14 +126,14 @@ async def _started(core: Core, payment: Payment, checkout: Checkout) -> Started:
     return Started(await read_payment(core, payment.uid), checkout.url)
 
 
-async def _held(core: Core, order: Order) -> tuple[str, str]:
-    """Provider and location of the hold that *order* names."""
+async def _held(core: Core, order: Order) -> Hold:
+    """The hold that *order* names."""
     async with core.database.reading() as session:
         hold = await find_hold(session, token_hash(order.hold or ""))
     choice = order.choice
     if hold is None or (hold.business, hold.service, hold.start) != (choice.business, choice.service, choice.start):
         raise SlotTaken
-    return hold.provider, hold.location
+    return hold
 
 
 async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: int) -> Payment:
@@ -348,10 +352,12 @@ def _written(order: Order) -> dict[str, Any]:
         },
         "answers": dict(order.answers),
         "hold": order.hold,
+        "terms": asdict(order.terms) if order.terms is not None else None,
     }
 
 
 def _read(written: Mapping[str, Any]) -> Order:
+    terms = written.get("terms")  # none in orders of before terms were kept
     return Order(
         choice=SlotChoice(
             business=written["business"],
@@ -363,5 +369,6 @@ def _read(written: Mapping[str, Any]) -> Order:
         customer=CustomerDetails(**written["customer"]),
         answers=written["answers"],
         hold=written["hold"],
+        terms=Terms(**{**terms, "approval": Approval(terms["approval"])}) if terms is not None else None,
         paid=True,
     )

@@ -15,9 +15,11 @@ from server.domain.errors import SlotTaken
 from server.domain.events import Fact
 from server.domain.lifecycle import Actor, Step
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
+from server.domain.terms import Terms
 from server.store.appointments import claimed_resources, release_claims, write_move
 from server.store.engine import Session
 from server.store.locks import in_order, keys_for
+from server.usecases.agreeing import Move, as_agreed, newly_agreed
 from server.usecases.book import new_appointment
 from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
@@ -29,23 +31,27 @@ from server.usecases.places import Target
 
 
 async def reschedule(
-    core: Core, target: Target, start: datetime, once: Once[Appointment], *, provider: str | None = None
+    core: Core,
+    target: Target,
+    start: datetime,
+    once: Once[Appointment],
+    *,
+    provider: str | None = None,
+    terms: Terms | None = None,
 ) -> Appointment | Replay:
     """
     Moves it to *start*, with the same provider unless another is named; where it is there already, nothing happens.
 
+    Args:
+        terms: What the customer agrees to, where it is not what they have agreed to.
+
     Raises:
+        TermsChanged, Conflict: See `newly_agreed`.
         PolicyClosed: The customer is too late.
         IllegalTransition: It is over.
         SlotTaken, NotOffered, NotFound: As for `book`.
     """
     check_movable(target)
-    return await with_current_offers(lambda anew: _reschedule(core, target, start, once, provider, anew=anew))
-
-
-async def _reschedule(
-    core: Core, target: Target, start: datetime, once: Once[Appointment], provider: str | None, *, anew: bool
-) -> Appointment | Replay:
     appointment = target.appointment
     choice = SlotChoice(
         business=appointment.business,
@@ -54,47 +60,55 @@ async def _reschedule(
         location=appointment.location,
         start=start,
     )
-    moment = int(start.timestamp())
+    move = Move(target=target, start=int(start.timestamp()), once=once, terms=terms)
+    return await with_current_offers(lambda anew: _reschedule(core, move, choice, anew=anew))
+
+
+async def _reschedule(core: Core, move: Move, choice: SlotChoice, *, anew: bool) -> Appointment | Replay:
+    appointment, attendee = move.target.appointment, move.target.attendee
     offers = await offers_for(core, choice, anew=anew)
+    agreed = as_agreed(offers, appointment, attendee)
     async with core.database.reading() as session:
         owned = await claimed_resources(session, appointment)
     # Both the old time and the new one are locked, in one order with everybody else's: A to B cannot wait for B to A.
     old = [Claim(resource, int(s.timestamp()), -int(-e.timestamp() // 1)) for resource, s, e in owned]
-    locks = in_order([*locks_for(offers, moment), *keys_for(old)])
+    locks = in_order([*locks_for([*offers, *agreed], move.start), *keys_for(old)])
 
     async def work(session: Session) -> Appointment:
-        if target.attendee is not None and appointment.capacity > 1:
-            return await move_seat(core, session, target, offers, moment, once=once)
-        return await _move(core, session, target, offers, moment, once=once)
+        if attendee is not None and appointment.capacity > 1:
+            return await move_seat(core, session, move, offers)
+        return await _move(core, session, move, offers)
 
     try:
-        result = await once.run(core.database, core.vault, appointment.business_id, work, locks=locks)
+        result = await move.once.run(core.database, core.vault, appointment.business_id, work, locks=locks)
     except SlotTaken:
-        raise await with_alternatives(core.database, choice, offers) from None
+        raise await with_alternatives(core.database, choice, agreed) from None
     if isinstance(result, Appointment):
-        await core.changes.announce(appointment.business, None, appointment.start, start)
+        await core.changes.announce(appointment.business, None, appointment.start, choice.start)
     return result
 
 
-async def _move(
-    core: Core, session: Session, target: Target, offers: list[Offer], start: int, *, once: Once[Appointment]
-) -> Appointment:
+async def _move(core: Core, session: Session, move: Move, offers: list[Offer]) -> Appointment:
+    target, start, once = move.target, move.start, move.once
     appointment, attendee = await current(session, target)
     check_movable(replace(target, appointment=appointment, attendee=attendee))
     if is_there_already(appointment, offers, start):
         return await stay(core, session, appointment, once=once)
     check_in_time(session, target, appointment, attendee)
+    offers = as_agreed(offers, appointment, attendee)
     await release_claims(session, appointment)
     by_provider = target.actor is Actor.CALENDAR
     choice = await choose(session, offers, start, moving=appointment, by_provider=by_provider)
     if choice.joins:  # two classes are not made one
         raise SlotTaken
+    terms = await newly_agreed(session, choice.offer, move, appointment, attendee)
     moved = moved_to(appointment, choice, start)
     service = choice.offer.service
     claimed, remembered = await write_move(
         session,
         appointment,
         new_appointment(choice, start, uid=appointment.uid, status=appointment.status),
+        terms=terms,
         reminders=plan_reminders(service.reminders or DEFAULT_RULES, moved.start, now=session.now),
         fact=Fact(
             kind=consequence_of(Step.RESCHEDULE, target.actor).fact,
@@ -113,7 +127,7 @@ async def _move(
 
 
 def moved_to(appointment: Appointment, choice: Choice, start: int) -> Appointment:
-    """*appointment* at its new time and place; what was agreed on price stays."""
+    """*appointment* at its new time and place."""
     offer = choice.offer
     return replace(
         appointment,

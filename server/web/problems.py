@@ -16,6 +16,7 @@ from aiohttp import web
 from server.domain import errors
 from server.web.access import Forbidden, Unauthenticated
 from server.web.same_origin import CrossSite
+from server.web.shapes.terms import TermsShape
 from server.web.validation import InvalidRequest
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.Gone: ProblemKind(410, "gone", "No longer here"),
     errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
     errors.PaymentRequired: ProblemKind(402, "payment-required", "This is paid beforehand"),
+    errors.TermsChanged: ProblemKind(409, "terms-changed", "The price, the length or the conditions have changed"),
     errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
     errors.PolicyClosed: ProblemKind(409, "policy-window-closed", "It is too late to change this online"),
     errors.IllegalTransition: ProblemKind(409, "illegal-transition", "Not possible in this state"),
@@ -101,6 +103,7 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     errors.DetailsMissing: lambda e: {"errors": [{"pointer": p, "detail": why} for p, why in e.details]},
     errors.NotFound: lambda e: {"what": e.what},
     errors.NotOffered: lambda e: {"reasons": [{"rule": rule, "detail": why} for rule, why in e.reasons]},
+    errors.TermsChanged: lambda e: {"terms": TermsShape.of(e.terms).model_dump(mode="json")},
     errors.SlotTaken: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
     errors.PolicyClosed: lambda e: {
         "closed_at": e.closed_at.isoformat(),

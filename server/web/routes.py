@@ -49,6 +49,7 @@ from server.web.shapes.appointments import (
     HoldAnswer,
     HoldOrder,
     MoveAnswer,
+    OwnMoveOrder,
     PlaceAnswer,
     RescheduleOrder,
 )
@@ -95,7 +96,7 @@ ROUTES: Sequence[Route] = (
           body=CancelOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
     Route("POST", f"{PLACE}/reschedule", Who.TOKEN, places.reschedule_place,
           "Booking", "Move to another time, by policy",
-          body=RescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
+          body=OwnMoveOrder, answers={200: MoveAnswer}, idempotent=True),
     Route("GET", f"{PLACE}/invite.ics", Who.TOKEN, places.get_invite,
           "Booking", "The appointment as a calendar file", answers={200: None}, media_type="text/calendar"),
     Route("POST", f"{APPOINTMENT}/approve", Who.MANAGE, decisions.decision(Step.APPROVE),

@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from server.settings import PaymentSettings
 from server.usecases.cancel import cancel
 from server.usecases.payments import refund, settle_stale
 from server.usecases.places import target_of_token
+from server.web.shapes.terms import TermsShape
 from tests.peers.stripe import Stripe, event, stripe_account
 from tests.world import World, no_key, settings_for
 
@@ -64,6 +67,12 @@ async def pay(client: Client, stripe: Stripe) -> None:
 async def appointments(world: World) -> int:
     rows = await world.sql("SELECT count(*) FROM appointments WHERE status = 'confirmed'")
     return int(rows[0][0])
+
+
+async def edit(world: World, **columns: int) -> None:
+    """What the owner changes after something was shown."""
+    for name, value in columns.items():
+        await world.sql(f"UPDATE services SET {name} = $1", value)
 
 
 async def status_of(world: World) -> list[str]:
@@ -300,3 +309,71 @@ async def test_a_paid_appointment_that_is_cancelled_says_so_and_what_comes_back(
 
     assert "Your appointment is cancelled" in page
     assert "You get back €48.00." in page
+
+
+@pytest.mark.parametrize("when", ["held", "paid late"])
+async def test_M124_what_is_paid_is_what_was_shown_and_what_is_booked(
+    shop: Client, world: World, stripe: Stripe, when: str
+) -> None:
+    held = await world.hold(world.at(10))
+    await edit(world, price_minor=8000, duration_min=60, cancel_fee_minor=9000, change_window_min=9000)
+    order = {**world.order_json(world.at(10)), "hold": held.token}
+    begun = await (await shop.post(f"/v1/businesses/{world.slug}/payments", json=order)).json()
+    await edit(world, price_minor=0)
+    if when == "paid late":
+        for table in ("holds", "claims"):
+            await world.sql(f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL")
+    await pay(shop, stripe)
+
+    row = (await world.sql("SELECT *, ends_at - starts_at AS lasts FROM attendees t JOIN appointments a"
+                           " ON a.id = t.appointment_id"))[0]  # fmt: skip
+    assert (begun["amount_minor"], await status_of(world)) == (4800, ["booked"])
+    assert (row["price_minor"], row["cancel_fee_minor"], row["change_window_min"]) == (4800, 1000, 0)
+    assert row["lasts"] == timedelta(minutes=30)
+
+
+async def test_M124_a_price_that_comes_after_the_hold_is_not_asked_for(shop: Client, world: World) -> None:
+    await edit(world, price_minor=0)
+    held = await world.hold(world.at(10))
+    await edit(world, price_minor=8000)
+
+    booked = await world.book(world.at(10), held=held)
+
+    assert booked.terms.price_minor == 0
+
+
+async def test_M124_paying_is_for_the_terms_of_the_hold(shop: Client, world: World) -> None:
+    held = await world.hold(world.at(10))
+    shown = TermsShape.of(replace(held.terms, price_minor=1)).model_dump(mode="json")
+    order = {**world.order_json(world.at(10)), "hold": held.token, "terms": shown}
+
+    refused = await shop.post(f"/v1/businesses/{world.slug}/payments", json=order)
+
+    assert (refused.status, (await refused.json())["terms"]["price_minor"]) == (409, 4800)
+
+
+@pytest.mark.parametrize("price", [1000, 9000])
+async def test_M124_what_is_paid_is_not_moved_to_another_price(
+    shop: Client, world: World, stripe: Stripe, price: int
+) -> None:
+    ben = await world.provider("ben")
+    await world.sql(
+        "INSERT INTO provider_services (business_id, provider_id, service_id, price_minor)"
+        " SELECT business_id, $1, id, $2 FROM services",
+        ben,
+        price,
+    )
+    begun = await begin(shop, world)
+    await pay(shop, stripe)
+    uid = (await (await shop.get(f"/v1/payments/{begun['id']}")).json())["appointment"]
+    salt = (await world.sql("SELECT token_salt FROM attendees"))[0][0]
+    path = f"/v1/appointments/{world.core.vault.manage_token(salt)}/reschedule"
+    order = {"start": world.at(14).isoformat(), "provider": "ben"}
+
+    asked = await shop.post(path, json=order)
+    refused = await shop.post(path, json={**order, "terms": (await asked.json())["terms"]})
+    same = await shop.post(path, json={"start": world.at(14).isoformat()})
+
+    assert (refused.status, (await refused.json())["type"]) == (409, "/problems/conflict")
+    assert "is paid" in (await refused.json())["detail"]
+    assert (same.status, (await same.json())["id"]) == (200, uid)

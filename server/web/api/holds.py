@@ -13,13 +13,15 @@ from server.web.answers import as_json, raw_answer, replayed
 from server.web.keys import CALLER, CORE
 from server.web.route import body_of, keyed
 from server.web.shapes.appointments import HoldAnswer, HoldOrder
+from server.web.shapes.terms import terms_shown
 
 
 async def create_hold(request: web.Request) -> web.Response:
     """Keeps a time for a few minutes."""
-    choice = body_of(request, HoldOrder).choice(request.match_info["business"], request[CALLER].stranger)
+    asked = body_of(request, HoldOrder)
     once: Once[Held] = Once(keyed(request), 201, lambda held: as_json(HoldAnswer.of(held)))
-    result = await hold(request.app[CORE], choice, once)
+    choice = asked.choice(request.match_info["business"], request[CALLER].stranger)
+    result = await hold(request.app[CORE], choice, once, terms=terms_shown(asked.terms))
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 
 

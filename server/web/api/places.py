@@ -19,11 +19,12 @@ from server.web.shapes.appointments import (
     CancelAnswer,
     CancelOrder,
     MoveAnswer,
+    OwnMoveOrder,
     PlaceAnswer,
     PolicyShape,
-    RescheduleOrder,
     place_answer,
 )
+from server.web.shapes.terms import terms_shown
 
 
 async def get_place(request: web.Request) -> web.Response:
@@ -44,10 +45,11 @@ async def cancel_place(request: web.Request) -> web.Response:
 async def reschedule_place(request: web.Request) -> web.Response:
     """Moves it, by policy."""
     core = request.app[CORE]
-    order = body_of(request, RescheduleOrder)
+    order = body_of(request, OwnMoveOrder)
     once: Once[Appointment] = Once(keyed(request), 200, lambda moved: as_json(MoveAnswer.of(moved)))
     target = await target_of_token(core, request.match_info["manage_token"])
-    result = await reschedule(core, target, order.start, once, provider=order.provider)
+    terms = terms_shown(order.terms)
+    result = await reschedule(core, target, order.start, once, provider=order.provider, terms=terms)
     return replayed(result) if isinstance(result, Replay) else json_answer(MoveAnswer.of(result))
 
 

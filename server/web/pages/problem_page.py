@@ -55,6 +55,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "This start is not one that availability offers: outside the hours, too soon, too far ahead, or off the grid.",
         "Ask for availability and take a start from there. reasons says which rules refused.",
     ),
+    "terms-changed": (
+        "The price, the length or the conditions were changed after they were shown, or another provider has others.",
+        "Show the terms in the answer, and send the request again with them if the customer agrees.",
+    ),
     "slot-unavailable": (
         "The time was free when it was shown, and somebody else has taken it since.",
         "Offer one of the alternatives in the answer.",

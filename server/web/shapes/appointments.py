@@ -16,9 +16,9 @@ from pydantic import Field, StringConstraints, model_validator
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
 from server.domain.networks import Networks
-from server.domain.terms import Approval, Terms
 from server.usecases.cancel import Cancelled
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Written, Zone
+from server.web.shapes.terms import ShownTerms, TermsShape, terms_shown
 
 Token = Annotated[str, Written(r"^[A-Za-z0-9_-]{16,64}$", "must be a token as it was answered")]
 Answers = Annotated[dict[Annotated[str, StringConstraints(max_length=63)], Prose], Field(max_length=30)]
@@ -31,6 +31,8 @@ class HoldOrder(Shape):
     provider: Slug | None = None
     location: Slug | None = None
     start: Instant
+    terms: ShownTerms | None = None
+    """As they were shown: where others would bind, nothing happens, and the answer has those."""
 
     def choice(self, business: str, asked_from: Networks | None) -> SlotChoice:
         """As the use-cases see it."""
@@ -41,30 +43,6 @@ class HoldOrder(Shape):
             location=self.location,
             start=self.start,
             asked_from=asked_from,
-        )
-
-
-class TermsShape(Priced):
-    """What is promised to whoever books: kept from the hold on, whatever is edited meanwhile."""
-
-    price_minor: int
-    duration_min: int
-    change_window_min: int
-    """Cancelling and moving are free until so many minutes before the start."""
-    cancel_fee_minor: int
-    """What a later cancellation costs; 0 means that later is not possible online."""
-    approval: Approval
-
-    @classmethod
-    def of(cls, terms: Terms) -> "TermsShape":
-        """From the value."""
-        return cls.model_construct(
-            price_minor=terms.price_minor,
-            currency=terms.currency,
-            duration_min=terms.duration_s // 60,
-            change_window_min=terms.change_window_min,
-            cancel_fee_minor=terms.cancel_fee_minor,
-            approval=terms.approval,
         )
 
 
@@ -137,6 +115,7 @@ class AppointmentOrder(HoldOrder):
             ),
             answers=self.answers,
             hold=self.hold,
+            terms=terms_shown(self.terms),
             actor=actor,
         )
 
@@ -249,6 +228,13 @@ class RescheduleOrder(Shape):
     start: Instant
     provider: Slug | None = None
     """Omitted: the same provider."""
+
+
+class OwnMoveOrder(RescheduleOrder):
+    """Moving one's own appointment."""
+
+    terms: ShownTerms | None = None
+    """Those of another provider, agreed to: with the same one, what was agreed on stays."""
 
 
 class MoveAnswer(Shape):

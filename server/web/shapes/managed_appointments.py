@@ -9,8 +9,9 @@ from typing import Literal
 
 from server.domain.appointment import Appointment, Attendee
 from server.domain.lifecycle import Status
-from server.web.shapes.appointments import Answers, TermsShape
+from server.web.shapes.appointments import Answers
 from server.web.shapes.base import Shape, Slug, Zone
+from server.web.shapes.terms import TermsShape
 
 
 class ManagedAppointment(Shape):
