@@ -43,14 +43,17 @@ from server.web.keys import (
     LOOPS,
     METHODS,
     OPENED,
+    PROXIES,
     SETTINGS,
     STREAMS,
     TALLY,
+    TRANSPORT,
     OpenStreams,
 )
 from server.web.malformed import Runner
 from server.web.opened_feeds import OpenedFeeds
 from server.web.pages.mailbox import add_mailbox
+from server.web.proxies import ProxyWatch
 from server.web.routes import add_routes
 from server.web.tally import Tally
 from server.web.trace import surround
@@ -70,6 +73,7 @@ def build_app(settings: Settings) -> web.Application:
     app[LIMITS] = RateLimits(settings)
     app[ORIGINS] = KnownOrigins()
     app[TALLY] = Tally()
+    app[TRANSPORT] = _transport_security(settings.http)
     app[STREAMS] = OpenStreams()
     app[LOOPS] = Loops()
     app[ENDED] = []
@@ -78,6 +82,7 @@ def build_app(settings: Settings) -> web.Application:
     link = RedisLink(settings.redis)
     cache = AvailabilityCache(Versions(link), settings.cache)
     app[LINK] = link
+    app[PROXIES] = ProxyWatch(settings.http, link)
     app[CACHE] = cache
     opened = OpenedFeeds()
     app[OPENED] = opened
@@ -95,6 +100,11 @@ def build_app(settings: Settings) -> web.Application:
     return app
 
 
+def _transport_security(http: HttpSettings) -> str:
+    """For this host alone: what else lies under the same domain is not ours to promise."""
+    return f"max-age={http.hsts_s}" if http.base_url.startswith("https:") and http.hsts_s else ""
+
+
 async def _core(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     database = await Database.open(settings.database)
@@ -105,6 +115,7 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
         app[ACCOUNTS] = Accounts(exchange, vault, settings.calendar, base_url=settings.http.base_url)
         yield
     await database.close()
+    await app[PROXIES].close()
     await app[LINK].close()
     await app[LIMITS].close()
 

@@ -63,6 +63,16 @@ class HttpSettings(BaseModel):
     body_limit_bytes: int = Field(default=64 * 1024, ge=1024)
     """Largest request body; more answers 413."""
 
+    operator_token: SecretStr | None = None
+    """Bearer token for `/metrics` and for the details of `/readyz`. Unset: both are open to whoever reaches them."""
+
+    hsts_s: int = Field(default=31_536_000, ge=0)
+    """How long browsers that came over https ask for nothing else (Strict-Transport-Security); sent only with an https
+    `base_url`. 0: not sent."""
+
+    local_only: bool = False
+    """Refuse requests that a proxy forwards. `demo` sets it: it has no limits and shows all mails."""
+
     behind_http2: bool = False
     """True where a proxy speaks HTTP/2 to browsers: only then is the event stream announced to widgets."""
 
@@ -213,7 +223,10 @@ class MailSettings(BaseModel):
     """Domain whose mail reaches `BOOKABLE_INBOUND_*`: answers to invitations come back there."""
 
     folder: str | None = None
-    """Write mails into this folder instead of sending them: `demo` shows them at `/mailbox`."""
+    """Write mails into this folder instead of sending them, readable for its owner only."""
+
+    mailbox: bool = False
+    """Show the mails of `folder`, with the links in them, at `/mailbox`, to this machine only. `demo` sets it."""
 
     timeout_s: float = Field(default=20.0, ge=0.1)
     """Longest that one attempt may take."""

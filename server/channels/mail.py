@@ -6,6 +6,7 @@ Leaves the mail to `ics/itip/mail`, and when to try again to `domain/backoff`.
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -218,7 +219,8 @@ class FolderMailer:
         self._folder = folder
 
     async def __aenter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # also one that was made before: what is in it is between two people
         return self
 
     async def __aexit__(
@@ -233,8 +235,13 @@ class FolderMailer:
         name = f"{time.time():017.6f}-{str(message['Message-ID']).strip('<>')}.eml"
         unfinished = self._folder / f"{name}.part"
         try:
-            unfinished.write_bytes(bytes(message))
+            _write_privately(unfinished, bytes(message))
             unfinished.rename(self._folder / name)
         except OSError as error:
             return Outcome(verdict=Verdict.RETRY, detail=str(error), peer_trouble=True)
         return Outcome(verdict=Verdict.SENT, detail=name)
+
+
+def _write_privately(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)

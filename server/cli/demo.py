@@ -33,7 +33,7 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
       bookable demo --port 8080 --data-dir .data
 
     Like `bookable up`, plus a business with the slug `demo`, its API key in DIR/demo.json, and no rate limits for
-    this machine. Ctrl-C stops all of it; starting again continues.
+    this machine, which is why it does not answer through a proxy. Ctrl-C stops all of it; starting again continues.
     """
     from server.embedded.demo import seed_demo
     from server.embedded.stack import Stack
@@ -56,6 +56,7 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
         processes=processes or settings.http.processes,
         environment={
             "BOOKABLE_LIMIT_EXEMPT": LOOPBACK,
+            "BOOKABLE_HTTP_LOCAL_ONLY": "true",
             **_mailbox(settings, data_dir),
             **_calendars(settings),
         },
@@ -71,6 +72,7 @@ def _mailbox(settings: "Settings", data_dir: Path) -> dict[str, str]:
     if settings.mail.host is None and settings.mail.folder is None:
         chosen |= {
             "BOOKABLE_MAIL_FOLDER": str((data_dir / "mail").absolute()),
+            "BOOKABLE_MAIL_MAILBOX": "true",
             "BOOKABLE_MAIL_SENDER": "bookings@demo.example",
         }
     if settings.sms.channel == "off":

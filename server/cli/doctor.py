@@ -32,13 +32,13 @@ class Finding:
 
     what: str
     remedy: str | None = None
-    for_business: bool = False
-    """A business has to put it right, not whoever runs the server."""
+    is_advice: bool = False
+    """It works, but a business has to put something right, or it is not ready for everybody who could reach it."""
 
     @property
     def is_wrong(self) -> bool:
         """Whether the server is not as it should be."""
-        return self.remedy is not None and not self.for_business
+        return self.remedy is not None and not self.is_advice
 
     def __str__(self) -> str:
         if self.remedy is None:
@@ -59,8 +59,8 @@ def doctor(data_dir: Path) -> None:
     Of a `bookable up` that runs on this machine:
       bookable doctor --data-dir /var/lib/bookable
 
-    Each line begins with ✓ or ✗; below a ✗ stands what to do. Exit code 1 when anything is wrong. A • is what a
-    business has to put right itself.
+    Each line begins with ✓ or ✗; below a ✗ stands what to do. Exit code 1 when anything is wrong. A • is advice:
+    what a business has to put right itself, or what is not ready for the public.
     """
     findings = asyncio.run(_examine(data_dir))
     for finding in findings:
@@ -76,6 +76,7 @@ async def _examine(data_dir: Path) -> list[Finding]:
     from server.cli.doctor_channels import examine_channels
     from server.cli.doctor_setup import examine_setup
     from server.cli.environment import read_settings
+    from server.cli.exposure import exposure
 
     try:
         settings = read_settings()
@@ -91,7 +92,9 @@ async def _examine(data_dir: Path) -> list[Finding]:
     findings += [finding async for finding in examine_channels(settings)]
     findings += [finding async for finding in examine_calendars(settings)]
     findings += [finding async for finding in examine_setup(settings)]
-    return [*findings, *await asyncio.to_thread(_base_url, settings)]
+    findings += await asyncio.to_thread(lambda: list(_base_url(settings)))
+    findings += [Finding(what, remedy, is_advice=True) for what, remedy in exposure(settings)]
+    return [*findings, *await _proxies(settings)]
 
 
 def _judge(good: bool, what: str, remedy: str) -> Finding:
@@ -228,6 +231,27 @@ def _base_url(settings: "Settings") -> Iterator[Finding]:
         f"{base_url}/healthz answers {answer}",
         "Start `bookable web`, or correct BOOKABLE_HTTP_BASE_URL or the proxy before it.",
     )
+
+
+async def _proxies(settings: "Settings") -> list[Finding]:
+    """What web processes have noticed, the call through the base URL of a moment ago included."""
+    from server.redis.facts import RedisSilent, redis_proxies
+    from server.settings import within
+
+    if settings.redis.url is None:
+        return []
+    try:
+        noted = await redis_proxies(settings.redis.url)
+    except RedisSilent:
+        return []  # said already
+    return [
+        Finding(
+            f"{peer} forwards requests and is not trusted",
+            f"If it is your proxy, set BOOKABLE_HTTP_TRUSTED_PROXIES={peer}: all its visitors share one rate limit.",
+        )
+        for peer in noted
+        if not within(peer, settings.http.trusted_proxies)
+    ]
 
 
 def _ask(scheme: str, host: str, path: str) -> str:

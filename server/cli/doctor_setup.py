@@ -39,7 +39,7 @@ async def examine_setup(settings: "Settings") -> AsyncIterator[Finding]:
                     if found.severity is Severity.ERROR and named < _MOST_NAMED:
                         named += 1
                         what = f"{configuration.business.slug}: {found.subject} {found.key} ({found.code})"
-                        yield Finding(what, found.detail, for_business=True)
+                        yield Finding(what, found.detail, is_advice=True)
     except (Unavailable, OSError, ValueError, PostgresError):
         return  # that the address is wrong, the database away or its schema old, is said already
     yield Finding(f"businesses: {businesses}" if businesses else "no business yet: `bookable business create`")

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from server.cli.environment import read_settings
+from server.cli.exposure import exposure
 
 if TYPE_CHECKING:
     from server.embedded.stack import Stack
+    from server.settings import Settings
 
 port_option = click.option(
     "--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: BOOKABLE_HTTP_PORT, 8080]"
@@ -70,6 +72,7 @@ def up(port: int | None, data_dir: Path, processes: int | None, verbose: bool) -
         processes=processes or settings.http.processes,
     )
     show_log(verbose=verbose)
+    warn_of_exposure(settings, base_url)
     run(stack, lambda: _greeting(base_url, data_dir, sends_mail=capabilities_of(settings).mail))
 
 
@@ -83,6 +86,12 @@ def _greeting(base_url: str, data_dir: Path, *, sends_mail: bool) -> str:
     if not sends_mail:
         lines.append("No mail leaves yet: set BOOKABLE_MAIL_HOST. Until then confirmations wait in the queue.")
     return "\n" + "".join(f"  {line}\n" for line in [*lines, "Ctrl-C stops it."])
+
+
+def warn_of_exposure(settings: "Settings", base_url: str) -> None:
+    """Say what is not ready for everybody who can reach this."""
+    for what, remedy in exposure(settings, base_url=base_url):
+        click.echo(f"! {what}\n    → {remedy}", err=True)
 
 
 def run(stack: "Stack", greeting: Callable[[], str]) -> None:

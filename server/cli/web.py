@@ -10,8 +10,8 @@ from server.cli.environment import read_settings, require
 
 
 @click.command()
-@click.option("--part-of", hidden=True, expose_value=False, help="Data folder of the `up` that started this process.")
-def web() -> None:
+@click.option("--part-of", hidden=True, help="Data folder of the `up` that started this process.")
+def web(part_of: str | None) -> None:
     """Run one web process in the foreground.
 
     \b
@@ -24,5 +24,9 @@ def web() -> None:
     settings = read_settings()
     require(settings, "database.url", "secret.keys")
     from server.app import run_web
+    from server.cli.up import warn_of_exposure
+
+    if part_of is None:  # else `up` has said it
+        warn_of_exposure(settings, settings.http.base_url)
 
     run_web(settings)

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from server.redis.heartbeats import Heartbeat, living
+from server.redis.proxies import noted_proxies
 
 
 class RedisSilent(Exception):
@@ -35,6 +36,20 @@ async def redis_facts(url: str) -> RedisFacts:
     """
     try:
         return await _look(url)
+    except (RedisError, OSError, ValueError) as error:
+        raise RedisSilent(str(error) or "no answer in time") from error
+
+
+async def redis_proxies(url: str) -> list[str]:
+    """
+    Proxies that were noticed and are not trusted.
+
+    Raises:
+        RedisSilent: It cannot be reached.
+    """
+    try:
+        async with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
+            return await noted_proxies(client)
     except (RedisError, OSError, ValueError) as error:
         raise RedisSilent(str(error) or "no answer in time") from error
 

@@ -18,6 +18,8 @@ class Who(StrEnum):
     """Anybody: what a widget shows and does."""
     TOKEN = "token"  # noqa: S105  # a kind of route, not a secret
     """Whoever holds the manage or hold token in the path."""
+    OPERATOR = "operator"
+    """Whoever has the operators' token, where one is set; its routes look for themselves (`operator`)."""
     READ = "read"
     """An API key of this business with the scope `read`."""
     BOOK = "book"

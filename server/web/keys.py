@@ -22,6 +22,7 @@ from server.usecases.calendar_accounts import Accounts
 from server.usecases.core import Core
 from server.web.access import Caller
 from server.web.opened_feeds import OpenedFeeds
+from server.web.proxies import ProxyWatch
 from server.web.shapes.base import Shape
 from server.web.tally import Tally
 
@@ -48,6 +49,9 @@ LINK = web.AppKey("redis link", RedisLink)
 LISTENERS = web.AppKey("listeners", Listeners)
 LIMITS = web.AppKey("rate limits", RateLimits)
 OPENED = web.AppKey("opened feeds", OpenedFeeds)
+PROXIES = web.AppKey("proxy watch", ProxyWatch)
+TRANSPORT = web.AppKey("transport security", str)
+"""Value of Strict-Transport-Security; empty where it is not sent."""
 TALLY = web.AppKey("tally", Tally)
 ACCOUNTS = web.AppKey("calendar accounts", Accounts)
 CAPABILITIES = web.AppKey("capabilities", Capabilities)

@@ -41,6 +41,8 @@ TAGS: Mapping[str, str] = {
 WHO: Mapping[Who, str] = {
     Who.PUBLIC: "Anybody may call this.",
     Who.TOKEN: "Whoever holds the token in the path may call this.",
+    Who.OPERATOR: "Needs the bearer token of `BOOKABLE_HTTP_OPERATOR_TOKEN` where one is set; `/readyz` says without it"
+    " only whether it is ready.",
     Who.READ: "Needs an API key of the business with the scope `read` or `manage`.",
     Who.BOOK: "Needs an API key of the business with the scope `book` or `manage`.",
     Who.MANAGE: "Needs an API key of the business with the scope `manage`.",

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from server.domain import errors
 from server.web.access import Forbidden, Unauthenticated
+from server.web.proxies import LocalOnly
 from server.web.same_origin import CrossSite
 from server.web.shapes.terms import TermsShape
 from server.web.validation import InvalidRequest
@@ -34,6 +35,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     InvalidRequest: ProblemKind(422, "invalid-request", "The request is not valid"),
     Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
     Forbidden: ProblemKind(403, "forbidden", "This API key may not do that"),
+    LocalOnly: ProblemKind(403, "local-only", "Only for the machine it runs on"),
     errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
     CrossSite: ProblemKind(403, "cross-site", "Another site sent this form"),
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),

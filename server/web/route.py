@@ -21,7 +21,7 @@ from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Wh
 from server.web.bodies import read_body
 from server.web.client_address import client_address
 from server.web.cors import is_unknown_business, learn_origins, note_unknown_business
-from server.web.keys import BODY, CALLER, CORE, COUNTED, LIMITS, QUERY, RAW_BODY, SETTINGS
+from server.web.keys import BODY, CALLER, CORE, COUNTED, LIMITS, PROXIES, QUERY, RAW_BODY, SETTINGS
 from server.web.same_origin import refuse_other_sites
 from server.web.shapes.base import Shape, is_slug
 from server.web.validation import Json, invalid_body, invalid_header, invalid_parameter, invalid_query
@@ -68,9 +68,10 @@ def as_handler(route: Route) -> Handler:
     is_form = route.media_type == "text/html" and route.method not in _READING
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        request.app[PROXIES].look(request)
         address = client_address(request, request.app[SETTINGS].http.trusted_proxies)
         caller = None
-        if hdrs.AUTHORIZATION in request.headers:
+        if hdrs.AUTHORIZATION in request.headers and route.who is not Who.OPERATOR:
             caller = await _authenticate(request, address)
             _check_scope(request, caller, route.who)
         elif needs_key:

@@ -28,6 +28,7 @@ from server.web.feeds import feed_routes
 from server.web.inbound_calendars import receive_notice
 from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
+from server.web.operator import KEPT, for_operators, in_brief
 from server.web.pages.book import get_book
 from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.embed import get_embed, get_embed_script
@@ -179,9 +180,9 @@ ROUTES: Sequence[Route] = (
           "Operation", "What a type of problem means", answers={200: None}, media_type="text/html"),
     Route("GET", "/healthz", Who.PUBLIC, health.healthz,
           "Operation", "The process answers", answers={200: None}, media_type="text/plain", limited=False),
-    Route("GET", "/readyz", Who.PUBLIC, health.readyz,
+    Route("GET", "/readyz", Who.OPERATOR, in_brief(health.readyz),
           "Operation", "Bookings can be taken", answers={200: Readiness, 503: Readiness}, limited=False),
-    Route("GET", "/metrics", Who.PUBLIC, health.metrics,
+    Route("GET", "/metrics", Who.OPERATOR, for_operators(health.metrics),
           "Operation", "For Prometheus", answers={200: None}, media_type="text/plain", limited=False),
 )
 # fmt: on
@@ -191,6 +192,7 @@ def add_routes(app: web.Application) -> None:
     """Puts the table into *app*."""
     app[API_DOCUMENT] = ApiDocument(ROUTES, app[SETTINGS].http.base_url)
     app[DOCS] = {}
+    app[KEPT] = {}
     for route in ROUTES:
         handler = as_handler(route)
         app.router.add_route(route.method, route.path, handler)

@@ -15,7 +15,7 @@ from multidict import istr
 
 from server.web.answers import SAFE
 from server.web.cors import allow_origin
-from server.web.keys import REQUEST_ID, TALLY
+from server.web.keys import REQUEST_ID, TALLY, TRANSPORT
 from server.web.pages.error import error_page, wants_page
 from server.web.problems import problem
 from server.web.route import Handler
@@ -47,6 +47,8 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
         headers[X_REQUEST_ID] = request_id
         if hdrs.VARY not in headers:
             headers.extend(SAFE)
+        if transport := request.app[TRANSPORT]:
+            headers["Strict-Transport-Security"] = transport
         if hdrs.ORIGIN in request.headers:
             await allow_origin(request, response)
     seconds = time.perf_counter() - started

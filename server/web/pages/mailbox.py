@@ -1,7 +1,8 @@
 """
 Owns the mailbox of `bookable demo`: mails that were written into a folder instead of being sent, for people to read.
 
-Leaves writing them to `channels/mail`. The pages exist only where `BOOKABLE_MAIL_FOLDER` is set.
+Leaves writing them to `channels/mail`. The pages exist only where `BOOKABLE_MAIL_MAILBOX` says so, and only for this
+machine: the mails have links that change appointments.
 """
 
 import re
@@ -18,6 +19,7 @@ from server.domain.errors import NotFound
 from server.web.answers import SAFE
 from server.web.keys import SETTINGS
 from server.web.pages.html import page_answer, render_page
+from server.web.proxies import is_forwarded, is_loopback
 
 _STYLE = "tokens.css base.css mailbox.css"
 _NAME = re.compile(r"[A-Za-z0-9@._+-]{1,200}\.eml")
@@ -42,7 +44,8 @@ class Mail:
 
 def add_mailbox(app: web.Application) -> None:
     """Puts the pages into *app*, if there is a folder to show."""
-    if app[SETTINGS].mail.folder is not None:
+    mail = app[SETTINGS].mail
+    if mail.mailbox and mail.folder is not None:
         app.router.add_get("/mailbox", get_mailbox)
         app.router.add_get("/mailbox/{name}", get_mail)
         app.router.add_get("/mailbox/{name}/{part}", get_part)
@@ -80,6 +83,14 @@ async def get_part(request: web.Request) -> web.Response:
 
 
 def _folder(request: web.Request) -> Path:
+    """
+    Where the mails are.
+
+    Raises:
+        NotFound: Whoever asks is not on this machine.
+    """
+    if is_forwarded(request) or not is_loopback(request.remote):
+        raise NotFound(what="page")
     return Path(request.app[SETTINGS].mail.folder or "")
 
 

@@ -31,6 +31,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "A page of another site sent this form. Forms of our pages are taken from our pages only.",
         "Open the page here and send its form. To book from a site of your own, embed the widget or call the API.",
     ),
+    "local-only": (
+        "The demo has no limits and shows all mails, so it answers nothing that a proxy passes on.",
+        "Run `bookable up`, and set BOOKABLE_HTTP_BASE_URL and BOOKABLE_HTTP_TRUSTED_PROXIES.",
+    ),
     "too-many-requests": (
         "More requests came from this network or key than are allowed in a minute.",
         "Wait as many seconds as Retry-After says.",
