@@ -50,6 +50,8 @@ class Order:
     actor: Actor = Actor.CUSTOMER
     terms: Terms | None = None
     """What the customer was shown; None where nobody says."""
+    override: str | None = None
+    """Why staff breaks what is promised to customers: hours, notice, the grid, caps and limits; None if it does not."""
     paid: bool = False
     """What it costs has been paid, and *terms* are agreed."""
     proved: bool = False

@@ -179,6 +179,7 @@ def question_for(
     window: tuple[int, int],
     now: datetime,
     customer_remaining: int | None = None,
+    backdate_s: int = 0,
 ) -> Question:
     """What the rules are asked about *offer*, *taken* being the taken time around *window*."""
     service, provider = offer.service, offer.provider
@@ -204,6 +205,7 @@ def question_for(
         customer_remaining=customer_remaining,
         classes=taken.classes.get(provider.id, {}),
         calendar_unknown=provider.id in taken.unknown,
+        backdate_s=backdate_s,
         sheet=_sheet(offer, window),
     )
 

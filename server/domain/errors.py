@@ -72,6 +72,8 @@ class NotOffered(BookingError):
 
     reasons: Sequence[tuple[str, str]] = ()
     """`(rule, sentence)` of each rule that refuses it."""
+    can_override: bool = False
+    """Staff may book it all the same, with a reason."""
 
 
 @dataclass(eq=False)

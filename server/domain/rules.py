@@ -55,13 +55,15 @@ class Question:
     """Start of each class of this service that exists already, and the places left in it."""
     calendar_unknown: bool = False
     """The provider's own calendar has not been read for longer than the business allows."""
+    backdate_s: int = 0
+    """So long before `now` a start is not past yet."""
     sheet: Sheet | None = None
     """The opening time around `window`, where the asker has worked it out already."""
 
 
 def past(q: Question, _: Sheet) -> Spans:
     """Before now."""
-    return _below(q, q.now)
+    return _below(q, q.now - q.backdate_s)
 
 
 def notice(q: Question, _: Sheet) -> Spans:
@@ -146,27 +148,34 @@ def customer_limit(q: Question, _: Sheet) -> Spans:
 
 
 class Rule(NamedTuple):
-    """A rule's public name, the starts it refuses, and whether it holds for joining a class that exists."""
+    """A rule: its public name, the starts it refuses, and for whom it holds."""
 
     name: str
     refuses: Callable[[Question, Sheet], Spans]
     for_joining: bool = True
+    """It holds for joining a class that exists."""
+    is_taken: bool = False
+    """What it refuses would be offered, were it not for others: whose time it is, is nobody's business."""
+    binds_staff: bool = False
+    """It is no promise to customers, which staff may break, but about what is possible."""
+    settled_by_hold: bool = False
+    """Asked when a time is held, and not again: what was edited since, or has come too near, breaks no promise."""
 
 
 RULES: Sequence[Rule] = (
-    Rule("past", past),
-    Rule("notice", notice),
-    Rule("horizon", horizon),
-    Rule("hours", hours),
-    Rule("holiday", holiday),
-    Rule("exception", exception),
-    Rule("service-hours", service_hours),
-    Rule("busy", busy),
+    Rule("past", past, binds_staff=True),
+    Rule("notice", notice, settled_by_hold=True),
+    Rule("horizon", horizon, settled_by_hold=True),
+    Rule("hours", hours, settled_by_hold=True),
+    Rule("holiday", holiday, settled_by_hold=True),
+    Rule("exception", exception, settled_by_hold=True),
+    Rule("service-hours", service_hours, settled_by_hold=True),
+    Rule("busy", busy, is_taken=True, binds_staff=True),
     Rule("calendar", calendar),
-    Rule("claims", claims, for_joining=False),
-    Rule("capacity", capacity),
-    Rule("resources", resources, for_joining=False),
-    Rule("daily-cap", daily_cap, for_joining=False),
+    Rule("claims", claims, for_joining=False, is_taken=True, binds_staff=True),
+    Rule("capacity", capacity, is_taken=True, binds_staff=True, settled_by_hold=True),
+    Rule("resources", resources, for_joining=False, is_taken=True, binds_staff=True),
+    Rule("daily-cap", daily_cap, for_joining=False, is_taken=True, settled_by_hold=True),
     Rule("customer-limit", customer_limit),
 )
 

@@ -22,6 +22,9 @@ class Refusal(NamedTuple):
 
     rule: str
     sentence: str
+    is_taken: bool = False
+    binds_staff: bool = False
+    settled_by_hold: bool = False
 
 
 def find_starts(q: Question) -> list[int]:
@@ -48,9 +51,10 @@ def explain(q: Question, start: int) -> list[Refusal]:
     refusals: list[Refusal] = []
     for rule in RULES:
         if (rule.for_joining or not joins) and covers(rule.refuses(q, sheet), start):
-            refusals.append(Refusal(rule.name, rule.refuses.__doc__ or rule.name))
+            sentence = rule.refuses.__doc__ or rule.name
+            refusals.append(Refusal(rule.name, sentence, rule.is_taken, rule.binds_staff, rule.settled_by_hold))
         if rule.name == _BEFORE_STEP and not joins and _off_grid(q, sheet, start) and not _says_closed(refusals):
-            refusals.append(Refusal("step", STEP_SENTENCE))
+            refusals.append(Refusal("step", STEP_SENTENCE, settled_by_hold=True))
     return refusals
 
 

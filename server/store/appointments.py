@@ -259,18 +259,20 @@ async def write_move(
     reminders: Sequence[PlannedReminder],
     fact: Fact,
     memo: Memo | None,
+    reason: str,
 ) -> tuple[int, int]:
     """
     Writes *appointment* at its new time; how many resources were claimed and records remembered.
 
     Args:
         terms: What its customer has agreed to; None where the agreed ones stay.
+        reason: For the log.
     """
     values = {
         **new.values(),
         **new_terms_values(terms),
         **reminder_values(reminders),
-        **log_values(fact.actor, session.now, from_status=appointment.status, reason=fact.reason),
+        **log_values(fact.actor, session.now, from_status=appointment.status, reason=reason),
         **memo_values(memo),
         "id": appointment.id,
         "kind": fact.kind,

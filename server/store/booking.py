@@ -251,13 +251,14 @@ async def insert_booking(
     fact: Fact,
     memo: Memo | None,
     now: datetime,
+    reason: str = "",
 ) -> Written:
-    """Writes a booking: a new appointment, or a place in the class *seat*."""
+    """Writes a booking: a new appointment, or a place in the class *seat*; *reason* is for the log."""
     values = {
         **new.values(),
         **attendee.values(),
         **memo_values(memo),
-        **log_values(fact.actor, now, from_status=seat.status if seat else None, reason=fact.reason),
+        **log_values(fact.actor, now, from_status=seat.status if seat else None, reason=reason),
         "kind": fact.kind,
         "payload": fact.payload(),
         "seats": 1,
@@ -290,7 +291,7 @@ async def move_attendee(
         **new_terms_values(terms),
         **reminder_values(reminders),
         **memo_values(memo),
-        **log_values(fact.actor, now, from_status=seat.status if seat else None, reason=fact.reason),
+        **log_values(fact.actor, now, from_status=seat.status if seat else None),
         "kind": fact.kind,
         "payload": fact.payload(),
         "seats": 1,

@@ -12,6 +12,7 @@ from uuid import UUID
 import uuid_utils
 
 from server.domain.appointment import Appointment, Booked, Order
+from server.domain.bounds import bounds_of
 from server.domain.catalogue import Offer
 from server.domain.consequences import consequence_of
 from server.domain.details import missing_details
@@ -176,7 +177,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
         [_promised(offer, order, promise) for offer in offers],
         start,
         customer_remaining=await _remaining(session, offers[0], order),
-        promised=promise is not None,
+        bounds=bounds_of(order.actor, override=order.override, held=promise is not None),
         wanting=wanting(core.booking, order.choice, order.customer),
     )
     choice, seat = await with_seat(session, chosen, start)
@@ -215,6 +216,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
             start=new.start,
         ),
         memo=wish.once.memo(core.vault, booked),
+        reason=choice.logged(order.override),
         now=session.now,
     )
     if written.id is None or not written.owns(choice.resources):

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from server.domain.appointment import Appointment, SlotChoice
+from server.domain.bounds import EVERY_RULE, OVERRIDE, Bounds
 from server.domain.catalogue import Offer, Taken, cheapness, question_for
 from server.domain.claims import Claim, pick_resources
 from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken, TermsChanged
 from server.domain.networks import Networks
 from server.domain.quotas import Wanting, refuse_too_much
-from server.domain.rules import Question
 from server.domain.slots import Refusal, explain
 from server.domain.terms import Terms
 from server.domain.zones import day_span, local_date, zone
@@ -30,13 +30,6 @@ from server.usecases.offering import offers_of
 MOST_CANDIDATES = 16
 """Providers locked at once for "whoever is free": more would make each booking of a large clinic wait for all."""
 
-_TAKEN_BY_SOMEBODY = frozenset({"busy", "claims", "capacity", "resources", "daily-cap"})
-_BINDS_PROVIDERS = frozenset({"past", "busy", "claims", "capacity", "resources"})
-"""What holds for a provider who moves an appointment in their own calendar: hours, notice and the grid are theirs."""
-
-_BINDS_PROMISES = frozenset({"past", "busy", "calendar", "claims", "resources", "customer-limit"})
-"""What holds for a time that was held: the rest was asked when the hold was made."""
-
 _ALTERNATIVES = 5
 _ALTERNATIVES_WITHIN_S = 14 * 86_400
 
@@ -48,6 +41,12 @@ class Choice(NamedTuple):
     resources: list[int]
     joins: bool
     """There is a class at this time already: its claims are these resources'."""
+    overridden: tuple[str, ...] = ()
+    """Rules that would refuse it to a customer."""
+
+    def logged(self, reason: str | None) -> str:
+        """What the log says of it, staff having given *reason*."""
+        return f"{reason} (overrides: {', '.join(self.overridden)})" if reason and self.overridden else reason or ""
 
 
 async def offers_for(core: Core, choice: SlotChoice, *, anew: bool) -> list[Offer]:
@@ -77,7 +76,7 @@ async def likeliest_first(core: Core, offers: Sequence[Offer], start: int) -> li
         taken = await load_taken(session, offers, (start, start + 1), count_days=True)
         now = session.now
     fair = fairest_first(offers, taken, start)
-    free = [o for o in fair if not explain(_question(o, taken, start, now), start)]
+    free = [o for o in fair if not _Ask(taken, start, now).refusals_of(o)]
     ordered = free or fair[:MOST_CANDIDATES]
     return [ordered[i : i + MOST_CANDIDATES] for i in range(0, len(ordered), MOST_CANDIDATES)]
 
@@ -156,9 +155,8 @@ async def choose(
     start: int,
     *,
     customer_remaining: int | None = None,
-    promised: bool = False,
     moving: Appointment | None = None,
-    by_provider: bool = False,
+    bounds: Bounds = EVERY_RULE,
     wanting: Wanting | None = None,
 ) -> Choice:
     """
@@ -167,9 +165,8 @@ async def choose(
     Call it under the locks of `locks_for`: what it finds free stays free until the transaction ends.
 
     Args:
-        promised: The customer holds this time: what was edited since, or has come too near, is no reason to refuse it.
         moving: The appointment that gives up its own time in this transaction: it does not count as booked.
-        by_provider: The provider chose this time, in their own calendar.
+        bounds: Which rules hold for whoever chooses; whoever breaks none of the others comes first.
         wanting: The stranger who asks: they may have so much and no more.
 
     Raises:
@@ -185,22 +182,48 @@ async def choose(
         refuse_too_much(wanting, taken.had)
     if moving is not None:
         taken = without(taken, moving)
-    refused: list[list[Refusal]] = []
-    for offer in fairest_first(offers, taken, start) if several else offers:
-        refusals = explain(_question(offer, taken, start, session.now, customer_remaining), start)
-        if by_provider:
-            refusals = [each for each in refusals if each.rule in _BINDS_PROVIDERS]
-        elif promised:
-            refusals = [each for each in refusals if each.rule in _BINDS_PROMISES]
-        if refusals:
-            refused.append(refusals)
+    ordered = fairest_first(offers, taken, start) if several else offers
+    return _first_fit(_Ask(taken, start, session.now, customer_remaining), ordered, bounds)
+
+
+class _Ask(NamedTuple):
+    """What the rules are asked about each offer."""
+
+    taken: Taken
+    start: int
+    now: datetime
+    customer_remaining: int | None = None
+
+    def refusals_of(self, offer: Offer, bounds: Bounds = EVERY_RULE) -> list[Refusal]:
+        question = question_for(
+            offer,
+            self.taken,
+            window=(self.start, self.start + 1),
+            now=self.now,
+            customer_remaining=self.customer_remaining,
+            backdate_s=bounds.backdate_s,
+        )
+        return explain(question, self.start)
+
+
+def _first_fit(ask: _Ask, offers: Sequence[Offer], bounds: Bounds) -> Choice:
+    """The first of *offers*; of those that break promises, the one that breaks the fewest."""
+    found = [(offer, ask.refusals_of(offer, bounds)) for offer in offers]
+    if not bounds.promises:
+        found.sort(key=lambda each: len(each[1]))
+    for offer, refusals in found:
+        if bounds.binding(refusals):
             continue
-        if start in taken.classes.get(offer.provider.id, {}):
-            return Choice(offer, [], joins=True)
-        picked = pick_resources(offer.needs, dict(taken.claims), *offer.claim(start))
+        overridden = () if bounds.promises else tuple(refusal.rule for refusal in ask.refusals_of(offer))
+        if ask.start in ask.taken.classes.get(offer.provider.id, {}):
+            return Choice(offer, [], joins=True, overridden=overridden)
+        picked = pick_resources(offer.needs, dict(ask.taken.claims), *offer.claim(ask.start))
         if picked is not None:
-            return Choice(offer, [offer.provider.resource_id, *picked], joins=False)
-    raise _refusal(refused, offers[0])
+            return Choice(offer, [offer.provider.resource_id, *picked], joins=False, overridden=overridden)
+    for offer, refusals in found if bounds.may_override else ():
+        if refusals and not OVERRIDE.binding(ask.refusals_of(offer, OVERRIDE)):
+            raise NotOffered(reasons=[(r.rule, r.sentence) for r in refusals], can_override=True)
+    raise _refusal([bounds.binding(refusals) for _, refusals in found], offers[0])
 
 
 def fairest_first(offers: Sequence[Offer], taken: Taken, start: int) -> list[Offer]:
@@ -241,16 +264,11 @@ async def with_alternatives(database: Database, choice: SlotChoice, offers: Sequ
     return SlotTaken(alternatives=nearest, where=offers[0].location.zone)
 
 
-def _question(offer: Offer, taken: Taken, start: int, now: datetime, customer_remaining: int | None = None) -> Question:
-    return question_for(offer, taken, window=(start, start + 1), now=now, customer_remaining=customer_remaining)
-
-
 def _refusal(refused: Sequence[Sequence[Refusal]], offer: Offer) -> BookingError:
     """What to say when nobody can: "taken" as soon as one of them only has no time left."""
-    names = [{refusal.rule for refusal in refusals} for refusals in refused]
-    if any(rules <= _TAKEN_BY_SOMEBODY for rules in names) or not names:
+    if any(all(refusal.is_taken for refusal in refusals) for refusals in refused):
         return SlotTaken()
-    if any(rules == {"customer-limit"} for rules in names):
+    if any({refusal.rule for refusal in refusals} == {"customer-limit"} for refusals in refused):
         return LimitReached(limit=offer.service.per_customer_limit or 0)
     # Whose time it is, and why it is taken, is nobody's business.
-    return NotOffered(reasons=[r for r in refused[0] if r.rule not in _TAKEN_BY_SOMEBODY])
+    return NotOffered(reasons=[(r.rule, r.sentence) for r in refused[0] if not r.is_taken])

@@ -24,6 +24,8 @@ class Target:
     appointment: Appointment
     actor: Actor
     attendee: Attendee | None = None
+    override: str | None = None
+    """Why staff breaks what is promised to customers; None if they do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ async def target_of_token(core: Core, token: str) -> Target:
     return Target(appointment=place.appointment, actor=Actor.CUSTOMER, attendee=place.attendee)
 
 
-async def target_of_staff(core: Core, business_id: int, uid: UUID) -> Target:
+async def target_of_staff(core: Core, business_id: int, uid: UUID, *, override: str | None = None) -> Target:
     """
     What staff of a business may change.
 
@@ -59,7 +61,7 @@ async def target_of_staff(core: Core, business_id: int, uid: UUID) -> Target:
         appointment = await find_appointment(session, business_id, uid)
     if appointment is None:
         raise NotFound(what="appointment")
-    return Target(appointment=appointment, actor=Actor.PROVIDER)
+    return Target(appointment=appointment, actor=Actor.PROVIDER, override=override)
 
 
 async def view(core: Core, token: str) -> View:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from server.domain.appointment import Appointment, SlotChoice
+from server.domain.bounds import bounds_of
 from server.domain.catalogue import Offer
 from server.domain.claims import Claim
 from server.domain.consequences import consequence_of
 from server.domain.errors import SlotTaken
 from server.domain.events import Fact
-from server.domain.lifecycle import Actor, Step
+from server.domain.lifecycle import Step
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.domain.terms import Terms
 from server.store.appointments import claimed_resources, release_claims, write_move
@@ -97,8 +98,8 @@ async def _move(core: Core, session: Session, move: Move, offers: list[Offer]) -
     check_in_time(session, target, appointment, attendee)
     offers = as_agreed(offers, appointment, attendee)
     await release_claims(session, appointment)
-    by_provider = target.actor is Actor.CALENDAR
-    choice = await choose(session, offers, start, moving=appointment, by_provider=by_provider)
+    bounds = bounds_of(target.actor, override=target.override)
+    choice = await choose(session, offers, start, moving=appointment, bounds=bounds)
     if choice.joins:  # two classes are not made one
         raise SlotTaken
     terms = await newly_agreed(session, choice.offer, move, appointment, attendee)
@@ -119,6 +120,7 @@ async def _move(core: Core, session: Session, move: Move, offers: list[Offer]) -
             previous_start=appointment.start,
         ),
         memo=once.memo(core.vault, moved),
+        reason=choice.logged(target.override),
     )
     if claimed < len(choice.resources):
         raise SlotTaken

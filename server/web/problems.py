@@ -104,7 +104,10 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     },
     errors.DetailsMissing: lambda e: {"errors": [{"pointer": p, "detail": why} for p, why in e.details]},
     errors.NotFound: lambda e: {"what": e.what},
-    errors.NotOffered: lambda e: {"reasons": [{"rule": rule, "detail": why} for rule, why in e.reasons]},
+    errors.NotOffered: lambda e: {
+        "reasons": [{"rule": rule, "detail": why} for rule, why in e.reasons],
+        **({"can_override": True} if e.can_override else {}),
+    },
     errors.TermsChanged: lambda e: {"terms": TermsShape.of(e.terms).model_dump(mode="json")},
     errors.SlotTaken: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
     errors.PolicyClosed: lambda e: {

@@ -52,7 +52,7 @@ from server.web.shapes.appointments import (
     MoveAnswer,
     OwnMoveOrder,
     PlaceAnswer,
-    RescheduleOrder,
+    StaffRescheduleOrder,
 )
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery
 from server.web.shapes.base import AnyQuery
@@ -112,7 +112,7 @@ ROUTES: Sequence[Route] = (
           "Appointments", "Cancel for everybody",
           body=DecisionOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
     Route("POST", f"{APPOINTMENT}/reschedule", Who.MANAGE, decisions.reschedule_appointment,
-          "Appointments", "Move for everybody", body=RescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
+          "Appointments", "Move for everybody", body=StaffRescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
     *business_routes(BUSINESS),
     *catalogue_routes(BUSINESS),
     *appointment_routes(BUSINESS),

@@ -10,7 +10,7 @@ from server.domain.appointment import Booked
 from server.domain.lifecycle import Actor
 from server.usecases.book import book
 from server.usecases.once import Once, Replay
-from server.web.access import Who
+from server.web.access import Forbidden, Unauthenticated, Who
 from server.web.answers import as_json, raw_answer, replayed
 from server.web.keys import CALLER, CORE, SETTINGS
 from server.web.route import body_of, keyed
@@ -18,12 +18,21 @@ from server.web.shapes.appointments import AppointmentAnswer, AppointmentOrder
 
 
 async def create_appointment(request: web.Request) -> web.Response:
-    """Books a time."""
+    """
+    Books a time.
+
+    Raises:
+        Unauthenticated, Forbidden: Only staff breaks what is promised to customers.
+    """
     base_url = request.app[SETTINGS].http.base_url
     # Staff books without asking itself for approval; a key that may only read is nobody's staff.
     caller = request[CALLER]
-    actor = Actor.PROVIDER if caller.key_id and caller.holds(Who.BOOK) else Actor.CUSTOMER
-    order = body_of(request, AppointmentOrder).order(request.match_info["business"], actor, caller.stranger)
+    is_staff = bool(caller.key_id) and caller.holds(Who.BOOK)
+    body = body_of(request, AppointmentOrder)
+    if body.override is not None and not is_staff:
+        raise Forbidden(scope=Who.BOOK) if caller.key_id else Unauthenticated
+    actor = Actor.PROVIDER if is_staff else Actor.CUSTOMER
+    order = body.order(request.match_info["business"], actor, caller.stranger)
     once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
     result = await book(request.app[CORE], order, once)
     if isinstance(result, Replay):

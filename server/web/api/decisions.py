@@ -19,7 +19,7 @@ from server.usecases.reschedule import reschedule
 from server.web.answers import as_json, json_answer, replayed
 from server.web.keys import CALLER, CORE
 from server.web.route import Handler, body_of, keyed
-from server.web.shapes.appointments import CancelAnswer, DecisionOrder, MoveAnswer, RescheduleOrder
+from server.web.shapes.appointments import CancelAnswer, DecisionOrder, MoveAnswer, StaffRescheduleOrder
 
 
 def decision(step: Step) -> Handler:
@@ -45,15 +45,16 @@ async def cancel_appointment(request: web.Request) -> web.Response:
 
 async def reschedule_appointment(request: web.Request) -> web.Response:
     """Staff moves the whole appointment."""
-    order = body_of(request, RescheduleOrder)
+    order = body_of(request, StaffRescheduleOrder)
+    target = await _target(request, override=order.override.reason if order.override else None)
     once: Once[Appointment] = Once(keyed(request), 200, lambda moved: as_json(MoveAnswer.of(moved)))
-    result = await reschedule(request.app[CORE], await _target(request), order.start, once, provider=order.provider)
+    result = await reschedule(request.app[CORE], target, order.start, once, provider=order.provider)
     return replayed(result) if isinstance(result, Replay) else json_answer(MoveAnswer.of(result))
 
 
-async def _target(request: web.Request) -> Target:
+async def _target(request: web.Request, *, override: str | None = None) -> Target:
     try:
         uid = UUID(request.match_info["id"])
     except ValueError:
         raise NotFound(what="appointment") from None
-    return await target_of_staff(request.app[CORE], request[CALLER].business_id, uid)
+    return await target_of_staff(request.app[CORE], request[CALLER].business_id, uid, override=override)

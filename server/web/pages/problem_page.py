@@ -57,7 +57,7 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     ),
     "slot-not-offered": (
         "This start is not one that availability offers: outside the hours, too soon, too far ahead, or off the grid.",
-        "Ask for availability and take a start from there. reasons says which rules refused.",
+        "Take a start from availability. reasons says which rules refused; with can_override, staff may override them.",
     ),
     "terms-changed": (
         "The price, the length or the conditions were changed after they were shown, or another provider has others.",

@@ -94,12 +94,21 @@ class CustomerShape(Shape):
         return values
 
 
+class OverrideOrder(Shape):
+    """Staff breaks what is promised to customers: hours, notice, horizon, steps, caps, limits."""
+
+    reason: Name
+    """For the log. Customers do not see it."""
+
+
 class AppointmentOrder(HoldOrder):
     """A booking."""
 
     customer: CustomerShape
     answers: Answers = Field(default_factory=dict)
     hold: Token | None = None
+    override: OverrideOrder | None = None
+    """With an API key that may book. The start may then be up to a day ago."""
 
     def order(self, business: str, actor: Actor, asked_from: Networks | None) -> Order:
         """As the use-cases see it."""
@@ -117,6 +126,7 @@ class AppointmentOrder(HoldOrder):
             hold=self.hold,
             terms=terms_shown(self.terms),
             actor=actor,
+            override=self.override.reason if self.override else None,
         )
 
 
@@ -235,6 +245,13 @@ class OwnMoveOrder(RescheduleOrder):
 
     terms: ShownTerms | None = None
     """Those of another provider, agreed to: with the same one, what was agreed on stays."""
+
+
+class StaffRescheduleOrder(RescheduleOrder):
+    """Moving by staff."""
+
+    override: OverrideOrder | None = None
+    """The new start may then be up to a day ago."""
 
 
 class MoveAnswer(Shape):
