@@ -5,16 +5,23 @@ Leaves real workers to `processes` and real peers to `peers`.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
 
+from server.channels.mail import FolderMailer
 from server.channels.outcome import Outcome, Verdict
-from server.settings import WorkerSettings
+from server.settings import Settings, WorkerSettings
 from server.store.deliveries import Delivery
-from server.store.letters import Letter
+from server.store.letters import Letter, load_letters
 from server.usecases.core import Core
+from server.usecases.dispatch import dispatch
+from server.worker.mails import MailSender
 from server.worker.pump import Lane, Pump
+from tests.world import World
 
 SENT = Outcome(verdict=Verdict.SENT)
 
@@ -62,3 +69,21 @@ async def running(pump: Pump) -> AsyncIterator[Pump]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def mail_of(world: World, settings: Settings, message: str) -> EmailMessage:
+    """The one mail of this kind that the business has to send, as it would be sent."""
+    while await dispatch(world.core):
+        pass
+    async with world.core.database.reading() as session:
+        row = await session.first(
+            f"SELECT {', '.join(name for name in Delivery.__dataclass_fields__)} FROM deliveries"
+            " WHERE business_id = $1 AND message = $2 AND channel = 'mail'",
+            world.business_id,
+            message,
+        )
+        assert row is not None, f"no {message} is to be sent"
+        delivery = Delivery(**dict(row))
+        letters = await load_letters(session, [delivery])
+    sender = MailSender(FolderMailer(Path(os.devnull)), world.core.vault, settings)
+    return sender.compose(delivery, letters[delivery.id])

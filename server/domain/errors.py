@@ -14,6 +14,8 @@ Leaves the wording for HTTP to `web/problems`.
     ├── PaymentRequired       the service is paid before it is booked
     ├── TermsChanged          what would bind is not what the customer was shown
     ├── SlotTaken             it was, until somebody else took it
+    ├── TimesFree             nobody needs to wait: a time that suits is free
+    ├── DaysPassed            what is waited for lies in the past, where it would be
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
     ├── LimitReached          the customer has as many appointments as the service allows
@@ -118,6 +120,21 @@ class SlotTaken(BookingError):
     """Slots of the same service that are free now, nearest first: start and end in seconds, and who is free."""
     where: ZoneInfo | None = None
     """The location's zone, to write them in."""
+
+
+@dataclass(eq=False)
+class TimesFree(BookingError):
+    """A time that suits is free now: book it instead of waiting."""
+
+    alternatives: Sequence[tuple[int, int, tuple[str, ...]]]
+    """The first of them: start and end in seconds, and who is free."""
+    where: ZoneInfo
+    """The location's zone, to write them in."""
+
+
+@dataclass(eq=False)
+class DaysPassed(BookingError):
+    """These days have passed at the location."""
 
 
 @dataclass(eq=False)

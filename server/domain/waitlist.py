@@ -1,12 +1,13 @@
 """
-Owns what somebody on the waitlist wishes for, and which free start is it.
+Owns what somebody on the waitlist wishes for, and which free time is it.
 
 Leaves who is asked first to the order in which they came, and offering to the use-cases.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 MOST_DAYS = 62
@@ -16,28 +17,102 @@ MOST_LAPSED = 3
 OFFER_S = 900
 """How long an offered time is held."""
 
+NEAREST_S = 2 * OFFER_S
+"""What begins sooner is not offered: with the offer taken at its last minute, as long again is left to get there."""
+
+
+class Opening(NamedTuple):
+    """A free start of a provider at a location, as a clock and a calendar there show it."""
+
+    start: int
+    """Seconds since the epoch."""
+    end: int
+    day: date
+    minute: int
+    """From local midnight."""
+    provider: str
+    location: str
+
+    @classmethod
+    def at(cls, start: int, end: int, where: ZoneInfo, *, provider: str, location: str) -> "Opening":
+        """The start in the zone *where*."""
+        local = datetime.fromtimestamp(start, UTC).astimezone(where)
+        return cls(start, end, local.date(), local.hour * 60 + local.minute, provider, location)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """
     Any start between two local dates, both included, that begins within one of *windows*.
 
-    Windows are minutes from local midnight at the location; none means any time of day.
+    Windows are minutes from local midnight at the location; none means any time of day. No provider or location means
+    any.
     """
 
     first_day: date
     last_day: date
     windows: Sequence[tuple[int, int]] = ()
+    provider: str | None = None
+    location: str | None = None
 
-    def fits(self, start: int, where: ZoneInfo) -> bool:
-        """Whether *start*, seconds since the epoch, is such a time in the zone *where*."""
-        local = datetime.fromtimestamp(start, UTC).astimezone(where)
-        if not self.first_day <= local.date() <= self.last_day:
-            return False
-        minute = local.hour * 60 + local.minute
-        return not self.windows or any(begin <= minute < end for begin, end in self.windows)
+    def is_met_by(self, opening: Opening) -> bool:
+        """Whether *opening* is such a time."""
+        return (
+            self.first_day <= opening.day <= self.last_day
+            and self.provider in (None, opening.provider)
+            and self.location in (None, opening.location)
+            and (not self.windows or any(begin <= opening.minute < end for begin, end in self.windows))
+        )
 
 
-def first_fit(wish: Wish, starts: Iterable[int], where: ZoneInfo, *, without: frozenset[int]) -> int | None:
-    """The first of *starts* that fits and was not given to somebody else a moment ago."""
-    return next((start for start in starts if start not in without and wish.fits(start, where)), None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitlistOffer:
+    """A time that is held for somebody who waits, as their mail says it."""
+
+    name: str
+    locale: str
+    timezone: str
+    """Of the customer."""
+    token_salt: bytes
+    service_name: str
+    provider_name: str
+    location_name: str
+    address: str
+    location_zone: str
+    start: datetime
+    end: datetime
+    expires_at: datetime
+    price_minor: int
+    currency: str
+
+
+Openings = Mapping[date, Sequence[Opening]]
+"""What is free, by local day, in order of the day and of the start."""
+
+
+def fits(
+    wish: Wish,
+    openings: Openings,
+    *,
+    not_before: int,
+    without: Collection[int] = (),
+    busy: Sequence[tuple[int, int]] = (),
+) -> list[Opening]:
+    """
+    The openings that meet *wish*, the earliest first.
+
+    Args:
+        not_before: What begins sooner is too soon to be offered.
+        without: Starts that are not asked about again.
+        busy: When the customer has another appointment: they cannot be in two places.
+    """
+    return [
+        opening
+        for day, those in openings.items()
+        if wish.first_day <= day <= wish.last_day
+        for opening in those
+        if opening.start >= not_before
+        and opening.start not in without
+        and wish.is_met_by(opening)
+        and not any(opening.start < end and begin < opening.end for begin, end in busy)
+    ]

@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from server.domain.appointment import Place
+from server.domain.waitlist import WaitlistOffer
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
 from server.store.deliveries import Delivery
 from server.store.engine import Row, Session
+from server.store.waitlist import offers_of_entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,8 @@ class Letter:
     addressee: Addressee
     place: Place | None
     """None for messages that are not about an appointment."""
+    offer: WaitlistOffer | None = None
+    """Of a message about the waitlist: what is offered; None where that is over."""
     now: datetime
 
 
@@ -79,7 +84,7 @@ _PLACES = (
 
 
 async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapping[int, Letter]:
-    """By id of the delivery, in two queries however many there are; without those whose business is gone."""
+    """By id of the delivery, in three queries however many there are; without those whose business is gone."""
     of_business = [delivery.business_id for delivery in deliveries]
     ids = [delivery.id for delivery in deliveries]
     senders = await session.fetch(
@@ -96,10 +101,23 @@ async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapp
             [d.attendee_id for d in about],
         )
         places = {row["delivery_id"]: place_of(row) for row in rows}
-    return {row["delivery_id"]: _letter(row, places.get(row["delivery_id"])) for row in senders}
+    offers = await _offers(session, deliveries)
+    return {
+        row["delivery_id"]: _letter(row, places.get(row["delivery_id"]), offers.get(row["delivery_id"]))
+        for row in senders
+    }
 
 
-def _letter(row: Row, place: Place | None) -> Letter:
+async def _offers(session: Session, deliveries: Sequence[Delivery]) -> dict[int, WaitlistOffer]:
+    """What is offered to those who wait, by id of the delivery."""
+    entries = {d.id: (d.business_id, UUID(d.payload["entry"])) for d in deliveries if d.message == "waitlist_offer"}
+    if not entries:
+        return {}
+    offers = await offers_of_entries(session, list(entries.values()))
+    return {delivery_id: offers[uid] for delivery_id, (_, uid) in entries.items() if uid in offers}
+
+
+def _letter(row: Row, place: Place | None, offer: WaitlistOffer | None) -> Letter:
     return Letter(
         sender=Sender(
             slug=row["slug"],
@@ -115,6 +133,7 @@ def _letter(row: Row, place: Place | None) -> Letter:
             of_business_today=row["of_business_today"],
         ),
         place=place,
+        offer=offer,
         now=row["now"],
     )
 

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 
 from server.domain.quotas import OVERRIDABLE, RECENTLY_MIN, Had, Stranger, Waits
 from server.store.engine import Session
-from server.store.set_aside import Key, columns_of
+from server.store.set_aside import Key, columns_of, not_set_aside
 
 _BLOCKED = """
 EXISTS (SELECT FROM blocks k
@@ -111,11 +111,17 @@ async def waiting_of(session: Session, business_id: int, stranger: Stranger) -> 
     )
 
 
+def networks_of(table: str) -> str:
+    """The name of the batch that forgets where the rows of *table* came from."""
+    return f"net {table}"[:20]
+
+
 async def old_networks(session: Session, limit: int, *, table: str, days: int) -> list[Key]:
     """Rows of *table* that need not say any more where a stranger came from, locked."""
     rows = await session.fetch(
-        f"SELECT business_id, id FROM {table}"
+        f"SELECT business_id, id FROM {table} t"
         " WHERE network IS NOT NULL AND created_at < clock_timestamp() - make_interval(days => $1)"
+        f" AND {not_set_aside(networks_of(table), 't')}"
         " ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED",
         days,
         limit,

@@ -25,6 +25,7 @@ from server.store.collection import (
 )
 from server.store.engine import Session
 from server.store.idempotency import remember
+from server.store.outbox import tell_of_freed_time
 from server.usecases.chargeable import check_charges
 from server.usecases.core import Core
 from server.usecases.once import Once, Replay
@@ -101,6 +102,8 @@ async def create(
         record = await insert_record(session, collection, editor.business_id, values)
         saved = await _checked(session, editor, collection, record, values.keys(), capabilities=capabilities)
         await _note(session, editor, collection, record, action="created", changes=_facts(record))
+        # Whatever an edit opens is offered to those who wait: hours, an exception or time off that goes, more places.
+        await tell_of_freed_time(session, [editor.business_id])
         once.check(await remember(session, editor.business_id, once.memo(core.vault, saved)))
         return saved
 
@@ -148,6 +151,7 @@ async def change(
         after = await update_record(session, collection, editor.business_id, before, values)
         saved = await _checked(session, editor, collection, after, changes.keys(), capabilities=capabilities)
         await _note(session, editor, collection, after, action="changed", changes=changes)
+        await tell_of_freed_time(session, [editor.business_id])
         return saved, True
 
     saved, changed = await core.database.transact(work)
@@ -187,6 +191,7 @@ async def remove(
         _check_version(record, versions)
         await delete_record(session, collection, editor.business_id, record)
         await _note(session, editor, collection, record, action="deleted", changes=_facts(record))
+        await tell_of_freed_time(session, [editor.business_id])
 
     await core.database.transact(work)
     await core.changes.announce(editor.business, None)

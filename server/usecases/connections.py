@@ -28,6 +28,7 @@ from server.store.connections import (
     use_calendar,
 )
 from server.store.engine import Session
+from server.store.outbox import tell_of_freed_time
 from server.store.pushed_events import give_up_others, want_again, want_all
 from server.store.sync_turns import LogEntry, peer_fine, read_log
 from server.usecases.book import new_uid
@@ -159,6 +160,7 @@ async def choose_calendar(
         await make_due(session, connection.business_id, connection.id)
         changes = {"calendar": calendar.name, "blocks": wanted_blocks, "receives": wanted_receives}
         await note(session, editor, connection, "chose", changes)
+        await tell_of_freed_time(session, [editor.business_id])
         return connection
 
     connection = await core.database.transact(work)
@@ -252,6 +254,7 @@ async def disconnect(core: Core, accounts: Accounts, editor: Editor, uid: UUID, 
         else:
             await delete_connection(session, connection)
         await note(session, editor, connection, "disconnected", {"remove_events": remove_events})
+        await tell_of_freed_time(session, [editor.business_id])
         return connection
 
     connection = await core.database.transact(work)

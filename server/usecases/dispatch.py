@@ -7,6 +7,7 @@ at any moment: another one finds the fact either open or told.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from uuid import UUID
 
 from server.domain.errors import Unavailable
 from server.domain.events import Kind
@@ -16,6 +17,7 @@ from server.store.engine import Session
 from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
 from server.store.outbox import OpenFact, close_facts, count_failure, take_facts
 from server.store.pushed_events import want_pushed
+from server.store.waitlist import Waiter, waiters_of
 from server.store.webhook_endpoints import subscribed
 from server.usecases.core import Core
 from server.usecases.render_texts import render_changed, render_renamed
@@ -79,11 +81,13 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
     endpoints = await subscribed(session, sorted({(f.business_id, f.kind) for f in facts if f.kind not in INTERNAL}))
     freed = sorted({fact.business_id for fact in facts if _frees_time(fact)})
     waiting = await businesses_with_waiting(session, freed) if freed else set()
+    waiters = await _waiters(session, facts)
     new = [
         delivery
         for fact in facts
         for delivery in (
             *_to_people(fact, hearers.get(_subject(fact))),
+            *_to_waiter(fact, waiters.get(fact.id)),
             *_to_endpoints(fact, endpoints),
             *_to_ourselves(fact, waiting),
         )
@@ -98,6 +102,13 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
     await close_facts(session, facts)
 
 
+async def _waiters(session: Session, facts: Sequence[OpenFact]) -> dict[int, Waiter]:
+    """Whom an offer is made to, by id of the fact."""
+    asked = {f.id: (f.business_id, UUID(f.payload["entry"])) for f in facts if f.kind == Kind.WAITLIST_OFFERED}
+    found = await waiters_of(session, list(asked.values())) if asked else {}
+    return {fact_id: found[uid] for fact_id, (_, uid) in asked.items() if uid in found}
+
+
 def _subject(fact: OpenFact) -> tuple[int, int]:
     return fact.business_id, fact.appointment_id or 0
 
@@ -110,7 +121,7 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
     telling = telling_of(fact.kind, fact.payload.get("actor"))
     if telling is None:
         return
-    if fact.kind in {Kind.WAITLIST_OFFERED, Kind.PAYMENT_RETURNED}:
+    if fact.kind == Kind.PAYMENT_RETURNED:
         if telling.customer:
             yield _mail(fact, telling.customer, "customer", target=fact.payload["email"], once=f"fact:{fact.id}")
         return
@@ -134,6 +145,13 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
             once=f"fact:{fact.id}",
             customer=customers[0],
         )
+
+
+def _to_waiter(fact: OpenFact, waiter: Waiter | None) -> Iterator[NewDelivery]:
+    """Whoever waits is no attendee yet, and their address is in no fact."""
+    telling = telling_of(fact.kind, None) if waiter is not None else None
+    if waiter is not None and telling is not None and telling.customer:
+        yield _mail(fact, telling.customer, "customer", target=waiter.email, once=f"fact:{fact.id}")
 
 
 def _once(fact: OpenFact, message: str) -> str:
@@ -210,5 +228,7 @@ def _to_ourselves(fact: OpenFact, waiting: set[int]) -> Iterator[NewDelivery]:
         message=fact.kind,
         recipient="nobody",
         peer=work,
+        # One look at a business's waitlist after the other: the first to come would not be the first in two at once.
+        lane=f"waitlist:{fact.business_id}" if work == "waitlist" else None,
         payload=fact.payload,
     )

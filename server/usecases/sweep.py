@@ -18,7 +18,7 @@ from server.store.holds import Hold, end_hold, let_go_of_class, take_expired
 from server.store.idempotency import forget_answers, old_answers
 from server.store.outbox import forget_facts, old_facts, tell_of_freed_time
 from server.store.set_aside import forget_set_aside
-from server.store.strangers import forget_networks, old_networks
+from server.store.strangers import forget_networks, networks_of, old_networks
 from server.usecases.batches import AT_ONCE, Batch, drain
 from server.usecases.core import Core
 
@@ -73,7 +73,7 @@ def _what_gets_old(core: Core) -> Sequence[Batch[Any]]:
         Batch(name="facts", take=partial(old_facts, days=_FACTS_STAY_DAYS), end=forget_facts),
         *(
             Batch(
-                name=f"net {table}"[:20],
+                name=networks_of(table),
                 take=partial(old_networks, table=table, days=core.booking.networks_days),
                 end=partial(forget_networks, table=table),
             )

@@ -51,6 +51,8 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.PaymentRequired: ProblemKind(402, "payment-required", "This is paid beforehand"),
     errors.TermsChanged: ProblemKind(409, "terms-changed", "The price, the length or the conditions have changed"),
     errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
+    errors.TimesFree: ProblemKind(409, "times-free", "A time that suits is free"),
+    errors.DaysPassed: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.PolicyClosed: ProblemKind(409, "policy-window-closed", "It is too late to change this online"),
     errors.IllegalTransition: ProblemKind(409, "illegal-transition", "Not possible in this state"),
     errors.LimitReached: ProblemKind(409, "customer-limit-reached", "No more appointments of this service"),
@@ -110,6 +112,8 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     },
     errors.TermsChanged: lambda e: {"terms": TermsShape.of(e.terms).model_dump(mode="json")},
     errors.SlotTaken: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
+    errors.TimesFree: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
+    errors.DaysPassed: lambda e: {"errors": [{"pointer": "/to", "detail": str(e)}]},
     errors.PolicyClosed: lambda e: {
         "closed_at": e.closed_at.isoformat(),
         "fee": {"amount_minor": e.fee_minor, "currency": e.currency} if e.fee_minor else None,

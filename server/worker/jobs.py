@@ -12,7 +12,9 @@ from typing import Any
 
 from server.domain.errors import Unavailable
 from server.payments.protocol import PaymentMethod
+from server.store.set_aside import Key
 from server.usecases.core import Core
+from server.usecases.offer_freed import offer_everywhere
 from server.usecases.payments import settle_stale
 from server.usecases.sweep import all_of, sweep
 from server.usecases.waitlist import lapse_offers
@@ -29,10 +31,11 @@ class Tidying:
         self._core = core
         self._methods = methods
         self._last = time.monotonic() - _OVERDUE_S
+        self._offered_to: Key | None = None
 
     async def tidy(self) -> None:
         """What could not be done now is done the next time, and keeps nothing else from being done."""
-        await all_of(self._sweep, self._lapse, self._settle)
+        await all_of(self._sweep, self._lapse, self._offer, self._settle)
         self._last = time.monotonic()
 
     async def _sweep(self) -> None:
@@ -42,6 +45,10 @@ class Tidying:
 
     async def _lapse(self) -> None:
         await lapse_offers(self._core)
+
+    async def _offer(self) -> None:
+        """What no event told of: time that an edit opened, or the clock."""
+        self._offered_to = await offer_everywhere(self._core, after=self._offered_to)
 
     async def _settle(self) -> None:
         await settle_stale(self._core, self._methods)

@@ -27,6 +27,7 @@ from server.domain.appointment import Place
 from server.domain.channels import Recipient
 from server.domain.lifecycle import CHANGEABLE
 from server.domain.telling import is_superseded
+from server.domain.waitlist import WaitlistOffer
 from server.settings import Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter, Sender
@@ -63,7 +64,7 @@ class MailSender:
         if delivery.message == "customer_feed" and place is not None:
             return self._feed(delivery, letter, place)
         facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
-        locale, zone = _reader(delivery, place)
+        locale, zone = _reader(delivery, letter)
         words = self._words(delivery, self._with_proof(delivery, facts, place), locale=locale, zone=zone)
         sender = self._sender(delivery, place)
         document = None
@@ -74,7 +75,7 @@ class MailSender:
             sender=sender,
             sender_name=letter.sender.name,
             to=delivery.target,
-            to_name=_name_of(delivery, place),
+            to_name=_name_of(delivery, letter),
             reply_to=sender if self._mail.reply_domain else letter.sender.email or None,
             subject=words.subject,
             text=words.text,
@@ -129,7 +130,7 @@ class MailSender:
             sender=sender,
             sender_name=letter.sender.name,
             to=delivery.target,
-            to_name=_name_of(delivery, place),
+            to_name=_name_of(delivery, letter),
             reply_to=letter.sender.email or None,
             subject=words.subject,
             text=words.text,
@@ -176,8 +177,7 @@ def is_unwanted(delivery: Delivery, letter: Letter, *, per_day: int) -> str | No
 def is_over(delivery: Delivery, letter: Letter) -> str | None:
     """Why the message is not true any more; None if it is."""
     if delivery.message == "waitlist_offer":
-        expired = datetime.fromisoformat(delivery.payload["expires_at"]) <= letter.now
-        return "the offer is over" if expired else None
+        return None if _is_offered(delivery, letter) else "the offer is over"
     place = letter.place
     if place is None:
         return None if delivery.attendee_id is None else "the appointment is gone, or the attendee moved to another"
@@ -191,13 +191,22 @@ def is_over(delivery: Delivery, letter: Letter) -> str | None:
     )
 
 
+def _is_offered(delivery: Delivery, letter: Letter) -> bool:
+    """Whether what the message offers is held still, and for its reader."""
+    offer = letter.offer
+    told = datetime.fromisoformat(delivery.payload["expires_at"])
+    return offer is not None and offer.expires_at == told and offer.expires_at > letter.now
+
+
 def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault) -> MessageFacts:
     """What the words are made of."""
     business = letter.sender
     common = _of_business(business, base_url)
     payload = delivery.payload
+    if letter.offer is not None:
+        return MessageFacts(**common, **_of_offer(letter.offer, base_url, vault))
     if letter.place is None:
-        return MessageFacts(**common, **_of_payload(payload, base_url))
+        return MessageFacts(**common, **_of_payload(payload))
     place = letter.place
     a, customer = place.appointment, place.attendee
     to_customer = delivery.recipient == "customer"
@@ -238,31 +247,44 @@ def _of_business(business: Sender, base_url: str) -> dict[str, Any]:
     }
 
 
-def _of_payload(payload: Mapping[str, Any], base_url: str) -> dict[str, Any]:
-    """A message about no appointment brings everything along in its fact."""
+def _of_offer(offer: WaitlistOffer, base_url: str, vault: Vault) -> dict[str, Any]:
+    """A time that is held for somebody who waits; the link to it is nowhere but in their mail."""
     return {
-        "service": payload["service"],
-        "provider": payload.get("provider", ""),
-        "location": payload.get("location", ""),
-        "address": payload.get("address", ""),
-        "customer_name": payload["name"],
-        "start": datetime.fromisoformat(payload["start"]),
-        "end": datetime.fromisoformat(payload["end"]),
-        "previous_start": None,
-        "location_zone": payload["location_zone"],
-        "price_minor": payload.get("amount_minor", 0),
-        "currency": payload.get("currency", ""),
-        "fee_minor": 0,
-        "manage_url": f"{base_url}{payload['path']}" if "path" in payload else "",
-        "reason": "",
-        "expires_at": datetime.fromisoformat(payload["expires_at"]) if "expires_at" in payload else None,
-        "unsubscribe_url": None,
-        "answers": {},
+        "service": offer.service_name,
+        "provider": offer.provider_name,
+        "location": offer.location_name,
+        "address": offer.address,
+        "customer_name": offer.name,
+        "start": offer.start,
+        "end": offer.end,
+        "location_zone": offer.location_zone,
+        "price_minor": offer.price_minor,
+        "currency": offer.currency,
+        "manage_url": f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt)}",
+        "expires_at": offer.expires_at,
     }
 
 
-def _reader(delivery: Delivery, place: Place | None) -> tuple[str, ZoneInfo]:
+def _of_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Money that went back: there is no appointment, and everything is in the fact."""
+    return {
+        "service": payload["service"],
+        "provider": "",
+        "location": "",
+        "customer_name": payload["name"],
+        "start": datetime.fromisoformat(payload["start"]),
+        "end": datetime.fromisoformat(payload["end"]),
+        "location_zone": payload["location_zone"],
+        "price_minor": payload["amount_minor"],
+        "currency": payload["currency"],
+    }
+
+
+def _reader(delivery: Delivery, letter: Letter) -> tuple[str, ZoneInfo]:
     """Locale and zone of whoever reads it; a provider reads in the zone of the location."""
+    if letter.offer is not None:
+        return letter.offer.locale, ZoneInfo(letter.offer.timezone)
+    place = letter.place
     if place is None:
         return delivery.payload.get("locale", "en"), ZoneInfo(delivery.payload.get("timezone", "Etc/UTC"))
     if delivery.recipient == "customer":
@@ -270,7 +292,10 @@ def _reader(delivery: Delivery, place: Place | None) -> tuple[str, ZoneInfo]:
     return "en", ZoneInfo(place.appointment.timezone)
 
 
-def _name_of(delivery: Delivery, place: Place | None) -> str:
+def _name_of(delivery: Delivery, letter: Letter) -> str:
+    if letter.offer is not None:
+        return letter.offer.name
+    place = letter.place
     if place is None:
         return str(delivery.payload.get("name", ""))
     return place.attendee.name if delivery.recipient == "customer" else place.appointment.provider_name

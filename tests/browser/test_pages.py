@@ -232,11 +232,17 @@ async def test_the_demo_s_site_of_somebody_else_s_books(visitor: MakeVisitor, sh
 async def test_axe_finds_nothing_on_the_pages(visitor: MakeVisitor, shop: World, client: Client) -> None:
     booked = await shop.book(shop.at(10))
     wish = {
-        "service": "cut",
+        "service": "full",
         "from": shop.at(10).date().isoformat(),
         "to": shop.at(10).date().isoformat(),
         "customer": {"name": "Robin", "email": "robin@example.com", "timezone": "Europe/Berlin"},
     }
+    await shop.service("full", providers=["nobody-there"])
+    await shop.sql(
+        "DELETE FROM working_hours w USING providers p WHERE p.id = w.provider_id AND p.slug = 'nobody-there'"
+        " AND w.business_id = $1",
+        shop.business_id,
+    )
     joined = (await (await client.post(f"/v1/businesses/{shop.slug}/waitlist", json=wish)).json())["token"]
     times = f"/book/{shop.slug}?service=cut"
     form = f"{times}&start={quote(shop.at(11).isoformat())}"

@@ -2,18 +2,25 @@
 
 import asyncio
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp.test_utils import TestClient
 
+from server.domain.appointment import Booked
+from server.settings import Settings
 from server.usecases.cancel import cancel
 from server.usecases.dispatch import dispatch
 from server.usecases.hold import release
+from server.usecases.offer_freed import offer_freed
 from server.usecases.places import target_of_token
-from server.usecases.waitlist import lapse_offers, offer_freed, take_offer, view
+from server.usecases.waitlist import lapse_offers, take_offer, view
+from tests.post_office import mail_of
 from tests.world import World, no_key
 
 Client = TestClient[Any, Any]
+
+BOOKED = "appointment.booked"
 
 
 def wish(world: World, **changed: Any) -> dict[str, Any]:
@@ -42,13 +49,34 @@ async def full(world: World) -> World:
     return world
 
 
+async def free(world: World, *booked: Booked) -> None:
+    """They are cancelled, and their time is free."""
+    for each in booked:
+        await cancel(world.core, await target_of_token(world.core, each.manage_token), no_key())
+
+
+async def offers(world: World) -> int:
+    """How many offers a look at the waitlist makes."""
+    looked = await offer_freed(world.core, world.business_id)
+    assert looked.stopped_after is None
+    return looked.offers
+
+
+async def join_and_free(client: Client, world: World, **changed: Any) -> str:
+    """Joins while everything is taken; then the time is given up."""
+    booked = await world.book(world.at(10))
+    token = await join(client, world, **changed)
+    await free(world, booked)
+    return token
+
+
 async def test_who_waits_is_offered_the_time_that_somebody_gave_up_and_takes_it(client: Client, full: World) -> None:
     booked = await full.book(full.at(10))
     token = await join(client, full)
-    assert await offer_freed(full.core, full.business_id) == 0
-    await cancel(full.core, await target_of_token(full.core, booked.manage_token), no_key())
-    assert await offer_freed(full.core, full.business_id) == 1
-    assert await offer_freed(full.core, full.business_id) == 0
+    assert await offers(full) == 0
+    await free(full, booked)
+    assert await offers(full) == 1
+    assert await offers(full) == 0
     seen = await (await client.get(f"/v1/waitlist/{token}")).json()
     assert seen["status"] == "offered"
     assert (
@@ -61,21 +89,64 @@ async def test_who_waits_is_offered_the_time_that_somebody_gave_up_and_takes_it(
     assert await full.misclaimed() == []
 
 
-async def test_the_offer_is_told_by_mail_with_a_link(client: Client, full: World) -> None:
-    token = await join(client, full)
-    await offer_freed(full.core, full.business_id)
+async def test_nobody_waits_while_a_time_that_suits_is_free_and_nothing_is_held(client: Client, full: World) -> None:
+    response = await client.post(f"/v1/businesses/{full.slug}/waitlist", json=wish(full))
+
+    problem = await response.json()
+    assert (response.status, problem["type"]) == (409, "/problems/times-free")
+    assert [each["start"] for each in problem["alternatives"]] == [full.at(10).astimezone(full.zone).isoformat()]
+    assert await full.sql("SELECT 1 FROM holds WHERE business_id = $1", full.business_id) == []
+
+
+async def test_joining_holds_nothing_and_tells_nobody(client: Client, full: World) -> None:
+    await full.book(full.at(10))
+    await join(client, full)
+
+    facts = await full.sql("SELECT kind FROM outbox WHERE business_id = $1 AND kind <> $2", full.business_id, BOOKED)
+    assert [row["kind"] for row in facts] == []
+    assert await full.sql("SELECT 1 FROM holds WHERE business_id = $1", full.business_id) == []
+
+
+async def test_the_offer_is_told_by_mail_with_names_and_a_link(client: Client, full: World, settings: Settings) -> None:
+    await full.sql("UPDATE businesses SET name = 'Atelier Linde' WHERE id = $1", full.business_id)
+    await full.sql("UPDATE providers SET name = 'Anna Linde' WHERE business_id = $1", full.business_id)
+    await full.sql("UPDATE services SET name = 'Haircut and wash' WHERE business_id = $1", full.business_id)
+    await full.sql("UPDATE locations SET name = 'Mitte', address = 'Linienstr. 1' WHERE id = $1", full.location_id)
+    customer = {"name": "Wanda", "email": "wanda@example.org", "timezone": "America/New_York"}
+    token = await join_and_free(client, full, customer=customer)
+    await offers(full)
+
+    mail = await mail_of(full, settings, "waitlist_offer")
+
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert mail["To"] == "Wanda <wanda@example.org>"
+    assert "Haircut and wash" in mail["Subject"]
+    for expected in ("Haircut and wash", "Anna Linde", "Mitte, Linienstr. 1", f"/waitlist/{token}"):
+        assert expected in text
+    assert "10:00" in text  # there
+    assert full.at(10).astimezone(ZoneInfo("America/New_York")).strftime("%-I:%M") in text  # and for the reader
+
+
+async def test_what_opens_an_offer_is_nowhere_but_in_its_mail(client: Client, full: World) -> None:
+    token = await join_and_free(client, full)
+    await offers(full)
     while await dispatch(full.core):
         pass
+
     rows = await full.sql(
-        "SELECT target, payload FROM deliveries WHERE business_id = $1 AND message = 'waitlist_offer'", full.business_id
+        "SELECT to_jsonb(o)::text FROM outbox o WHERE business_id = $1 UNION ALL"
+        " SELECT to_jsonb(d)::text FROM deliveries d WHERE business_id = $1",
+        full.business_id,
     )
-    assert [row["target"] for row in rows] == ["wanda@example.org"]
-    assert rows[0]["payload"]["path"] == f"/waitlist/{token}"
+    assert any("waitlist_offer" in row[0] for row in rows)
+    for row in rows:
+        assert token not in row[0]
+        assert "/waitlist/" not in row[0]
 
 
 async def test_G75_looking_at_the_link_takes_nothing(client: Client, full: World) -> None:
-    token = await join(client, full)
-    await offer_freed(full.core, full.business_id)
+    token = await join_and_free(client, full)
+    await offers(full)
     page = await client.get(f"/waitlist/{token}")
     assert (page.status, "Take this time" in await page.text()) == (200, True)
     assert (await view(full.core, token)).entry.status == "offered"
@@ -84,56 +155,88 @@ async def test_G75_looking_at_the_link_takes_nothing(client: Client, full: World
     assert "You are booked" in await (await client.get(f"/waitlist/{token}")).text()
 
 
-async def test_an_offer_that_lapses_goes_to_the_next(client: Client, full: World) -> None:
+async def let_it_pass(world: World) -> None:
+    """The offer's time is over, and nobody took it."""
+    await world.sql(
+        "UPDATE waitlist_entries SET offer_expires_at = clock_timestamp()"
+        " WHERE business_id = $1 AND status = 'offered'",
+        world.business_id,
+    )
+    await world.sql("UPDATE holds SET expires_at = clock_timestamp() WHERE business_id = $1", world.business_id)
+    await world.sql("UPDATE claims SET expires_at = clock_timestamp() WHERE business_id = $1", world.business_id)
+    await lapse_offers(world.core)
+
+
+async def test_an_offer_that_lapses_goes_to_the_next_and_not_to_the_same_again(client: Client, full: World) -> None:
+    booked = await full.book(full.at(10))
     first = await join(client, full)
     customer = {"name": "Next", "email": "next@example.org", "timezone": "Europe/Berlin"}
     second = await join(client, full, customer=customer)
-    assert await offer_freed(full.core, full.business_id) == 1
-    for _ in range(3):
-        await full.sql(
-            "UPDATE waitlist_entries SET offer_expires_at = clock_timestamp() WHERE business_id = $1"
-            " AND status = 'offered'",
-            full.business_id,
-        )
-        await full.sql("UPDATE holds SET expires_at = clock_timestamp() WHERE business_id = $1", full.business_id)
-        await full.sql("UPDATE claims SET expires_at = clock_timestamp() WHERE business_id = $1", full.business_id)
-        assert await lapse_offers(full.core) >= 1
-        await offer_freed(full.core, full.business_id)
-    # The first let three offers pass, and is asked no more.
-    assert (await view(full.core, first)).entry.status == "expired"
+    await free(full, booked)
+    assert await offers(full) == 1
+
+    await let_it_pass(full)
+
+    assert await offers(full) == 1
+    assert (await view(full.core, first)).entry.status == "waiting"
     assert (await view(full.core, second)).entry.status == "offered"
+    await let_it_pass(full)
+    assert await offers(full) == 0
+
+
+async def test_whoever_let_three_offers_pass_is_asked_no_more(client: Client, full: World) -> None:
+    days = [full.at(10, days=n) for n in (7, 8, 9, 10)]
+    booked = [await full.book(day) for day in days]
+    token = await join(client, full, to=days[-1].date().isoformat())
+    for each in booked[:3]:
+        await free(full, each)
+        assert await offers(full) == 1
+        start = (await view(full.core, token)).entry.offered_start
+        await let_it_pass(full)
+        assert start is not None
+        await full.book(start)
+    await free(full, booked[3])
+
+    assert await offers(full) == 0
+    assert (await view(full.core, token)).entry.status == "expired"
 
 
 @pytest.mark.parametrize(("window", "offered"), [(("09:00", "12:00"), 1), (("14:00", "18:00"), 0)])
 async def test_only_times_of_day_that_were_wished_for_are_offered(
     client: Client, full: World, window: tuple[str, str], offered: int
 ) -> None:
-    await join(client, full, windows=[{"from": window[0], "to": window[1]}])
-    assert await offer_freed(full.core, full.business_id) == offered
+    await join_and_free(client, full, windows=[{"from": window[0], "to": window[1]}])
+    assert await offers(full) == offered
 
 
 async def test_who_leaves_gives_the_offered_time_back(client: Client, full: World) -> None:
-    token = await join(client, full)
-    await offer_freed(full.core, full.business_id)
+    token = await join_and_free(client, full)
+    await offers(full)
     assert (await client.delete(f"/v1/waitlist/{token}")).status == 204
     assert (await client.delete(f"/v1/waitlist/{token}")).status == 404
     await full.book(full.at(10))
 
 
+async def looks(world: World) -> int:
+    """How many looks at the waitlist have been asked for."""
+    while await dispatch(world.core):
+        pass
+    rows = await world.sql(
+        "SELECT count(*) FROM deliveries WHERE channel = 'waitlist' AND business_id = $1", world.business_id
+    )
+    return int(rows[0][0])
+
+
 async def test_a_hold_that_is_let_go_wakes_the_waitlist(client: Client, full: World) -> None:
     held = await full.hold(full.at(10))
     await join(client, full)
-    while await dispatch(full.core):
-        pass
-    before = await full.sql("SELECT count(*) FROM deliveries WHERE channel = 'waitlist'")
+    assert await looks(full) == 0
     await release(full.core, held.token)
-    while await dispatch(full.core):
-        pass
-    after = await full.sql("SELECT count(*) FROM deliveries WHERE channel = 'waitlist'")
-    assert after[0][0] == before[0][0] + 1
+    assert await looks(full) == 1
 
 
 async def test_one_address_waits_for_a_service_five_times_at_most(client: Client, full: World) -> None:
+    await full.book(full.at(10))
     for _ in range(5):
         await join(client, full)
     response = await client.post(f"/v1/businesses/{full.slug}/waitlist", json=wish(full))
@@ -148,8 +251,8 @@ async def test_A5_cancelling_offering_and_booking_at_once_leave_one_owner(client
         target = await target_of_token(full.core, booked.manage_token)
         results = await asyncio.gather(
             cancel(full.core, target, no_key()),
-            offer_freed(full.core, full.business_id),
-            offer_freed(full.core, full.business_id),
+            offers(full),
+            offers(full),
             *(full.book(full.at(10)) for _ in range(3)),
             return_exceptions=True,
         )
@@ -167,6 +270,7 @@ async def test_A5_cancelling_offering_and_booking_at_once_leave_one_owner(client
 
 
 async def test_whoever_does_not_want_to_wait_any_more_says_so_on_the_page(client: Client, full: World) -> None:
+    await full.book(full.at(10))
     token = await join(client, full)
     page = await (await client.get(f"/waitlist/{token}", headers={"Accept-Language": "nl"})).text()
     assert "U staat op de wachtlijst" in page
@@ -180,8 +284,8 @@ async def test_whoever_does_not_want_to_wait_any_more_says_so_on_the_page(client
 
 
 async def test_a_second_press_on_an_offer_shows_what_became_of_it(client: Client, full: World) -> None:
-    token = await join(client, full)
-    await offer_freed(full.core, full.business_id)
+    token = await join_and_free(client, full)
+    await offers(full)
     for _ in range(2):
         pressed = await client.post(f"/waitlist/{token}", allow_redirects=False)
         assert pressed.status == 303

@@ -43,6 +43,7 @@ waitlist_entries = tenant_table(
     Column("offered_start", DateTime(timezone=True)),
     Column("offer_expires_at", DateTime(timezone=True)),
     Column("offers", Integer, nullable=False, server_default=text("0")),
+    Column("passed_start", DateTime(timezone=True)),
     Column("proved_at", DateTime(timezone=True)),
     Column("network", CIDR),
     *versioned(),

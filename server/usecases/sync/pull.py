@@ -43,6 +43,7 @@ from server.store.calendar_objects import (
 )
 from server.store.connections import Calendar
 from server.store.engine import Session
+from server.store.outbox import tell_of_freed_time
 from server.store.pushed_events import PushedEvent, find_pushed, note_edit, note_seen, unlisted
 from server.usecases.sync.turn import Suspicious, Turn
 
@@ -76,12 +77,17 @@ async def pull(turn: Turn, calendar: Calendar) -> None:
     await reader.read_changes()
     await reader.look_for_unlisted()
     needed = begun + horizon + timedelta(days=1)
-    if calendar.window_end is not None and calendar.window_end < needed:
+    end = calendar.window_end or window[1]
+    if end < needed:
         await reader.expand_further()
-        await turn.write(lambda session: note_known(session, calendar, begun, window[1]))
-    else:
-        end = calendar.window_end or window[1]
-        await turn.write(lambda session: note_known(session, calendar, begun, end))
+        end = window[1]
+
+    async def note(session: Session) -> None:
+        await note_known(session, calendar, begun, end)
+        if reader.touched:
+            await tell_of_freed_time(session, [calendar.business_id])
+
+    await turn.write(note)
     if reader.touched:
         await turn.core.changes.announce(turn.connection.business, [turn.connection.provider])
 

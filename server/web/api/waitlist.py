@@ -32,8 +32,15 @@ async def post_waitlist(request: web.Request) -> web.Response:
     order = body_of(request, WaitlistOrder)
     base_url = request.app[SETTINGS].http.base_url
     once: Once[Joined] = Once(keyed(request), 201, lambda joined: as_json(new_place(joined, base_url)))
-    choice = order.choice(request.match_info["business"], request[CALLER].stranger)
-    result = await join(request.app[CORE], choice, order.wish(), order.details(), once)
+    result = await join(
+        request.app[CORE],
+        request.match_info["business"],
+        order.service,
+        wish=order.wish(),
+        customer=order.details(),
+        once=once,
+        asked_from=request[CALLER].stranger,
+    )
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 
 

@@ -67,6 +67,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The time was free when it was shown, and somebody else has taken it since.",
         "Offer one of the alternatives in the answer.",
     ),
+    "times-free": (
+        "Somebody wants to join the waitlist although a time that suits them is free.",
+        "Offer one of the alternatives in the answer.",
+    ),
     "policy-window-closed": (
         "The business takes changes only up to some time before the start, and that time has passed.",
         "If the answer has a fee, cancelling is possible with accept_fee. Otherwise ask the business.",

@@ -9,8 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from server.domain.appointment import CustomerDetails, SlotChoice
-from server.domain.networks import Networks
+from server.domain.appointment import CustomerDetails
 from server.domain.waitlist import MOST_DAYS, Wish
 from server.store.waitlist import Entry
 from server.usecases.waitlist import Joined, Waiting
@@ -59,24 +58,14 @@ class WaitlistOrder(Shape):
             raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS} days after it")
         return self
 
-    def choice(self, business: str, asked_from: Networks | None) -> SlotChoice:
-        """What is waited for; the start is none yet."""
-        start = datetime.combine(self.first_day, datetime.min.time())
-        return SlotChoice(
-            business=business,
-            service=self.service,
-            provider=self.provider,
-            location=self.location,
-            start=start,
-            asked_from=asked_from,
-        )
-
     def wish(self) -> Wish:
-        """When."""
+        """What would suit."""
         return Wish(
             first_day=self.first_day,
             last_day=self.last_day,
             windows=[window.minutes() for window in self.windows],
+            provider=self.provider,
+            location=self.location,
         )
 
     def details(self) -> CustomerDetails:
@@ -141,8 +130,8 @@ def item_of(entry: Entry) -> dict[str, object]:
     return {
         "id": str(entry.uid),
         "service": entry.service,
-        "provider": entry.provider,
-        "location": entry.location,
+        "provider": entry.wish.provider,
+        "location": entry.wish.location,
         "first_day": entry.wish.first_day,
         "last_day": entry.wish.last_day,
         "status": entry.status,
