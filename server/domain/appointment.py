@@ -115,6 +115,10 @@ class Attendee:
     fee_minor: int
     terms: Terms
     """What was promised to them: each in a class has their own."""
+    network: str | None = None
+    """Where a stranger booked from, while that is kept."""
+    proved_at: datetime | None = None
+    """When somebody showed that they read the mailbox of the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

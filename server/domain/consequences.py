@@ -76,6 +76,7 @@ CONSEQUENCES: Mapping[tuple[Step, Actor], Consequence] = {
     (Step.RESCHEDULE, Actor.CALENDAR): Consequence(Kind.RESCHEDULED,   _MOVED,     _PLANNED, _NONE, frees_time=True),
     # Classes are not paid beforehand: whoever leaves one has nothing to get back.
     (Step.LEAVE,      Actor.CUSTOMER): Consequence(Kind.ATTENDEE_LEFT, _CANCELLED, _DROPPED, _NONE, frees_time=True),
+    (Step.LEAVE,      Actor.PROVIDER): Consequence(Kind.ATTENDEE_LEFT, _CANCELLED, _DROPPED, _NONE, frees_time=True),
     (Step.CANCEL,     Actor.CUSTOMER): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _LATE, frees_time=True),
     (Step.CANCEL,     Actor.PROVIDER): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _ALL, frees_time=True),
     (Step.CANCEL,     Actor.CALENDAR): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _ALL, frees_time=True,

@@ -51,6 +51,8 @@ class Fact:
     attendee: int | None = None
     """The attendee it is about, where it is not about all."""
     reason: str = ""
+    quiet: bool = False
+    """No mail is sent about it; webhooks, calendars and feeds hear of it all the same."""
 
     def payload(self) -> dict[str, object]:
         """As JSON; the shape's version leads, so that later readers know what they read."""
@@ -63,4 +65,5 @@ class Fact:
             "previous_start": self.previous_start.isoformat() if self.previous_start else None,
             "attendee": self.attendee,
             "reason": self.reason,
+            **({"quiet": True} if self.quiet else {}),
         }

@@ -34,7 +34,7 @@ APPOINTMENT_TABLES = """
   JOIN locations l ON l.business_id = a.business_id AND l.id = a.location_id"""
 _ATTENDEE_COLUMNS = """,
        t.id AS attendee_id, t.name, t.email, t.phone, t.timezone AS attendee_timezone, t.locale, t.partstat, t.answers,
-       t.token_salt, t.cancelled_at, t.fee_minor,
+       t.token_salt, t.cancelled_at, t.fee_minor, t.network::text AS network, t.proved_at,
        t.price_minor, t.currency, t.change_window_min, t.cancel_fee_minor, t.approval,
        date_part('epoch', a.ends_at - a.starts_at)::int AS duration_s"""
 _JOIN_ATTENDEE = " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
@@ -347,4 +347,6 @@ def _attendee(row: Row) -> Attendee:
         cancelled_at=row["cancelled_at"],
         fee_minor=row["fee_minor"],
         terms=terms_of(row),
+        network=row["network"],
+        proved_at=row["proved_at"],
     )

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import ColumnElement, DateTime, Table, Text, cast, delete, func, insert, literal_column, select, update
 
+from server.domain.blocks import BlockKind
 from server.domain.channels import Channel, Recipient
 from server.domain.errors import Conflict, NoPhone
 from server.store import schema
@@ -95,6 +96,11 @@ async def _check_slug_of_resource(session: Session, business_id: int, values: Va
 
 def _during(values: Values) -> Columns:
     return {"during": asyncpg.Range(values["start"], values["end"]), "reason": values["reason"]}
+
+
+def _network_of(values: Values) -> Columns:
+    """What is compared as a network, beside how it is written."""
+    return {"network": values["value"] if values["kind"] == BlockKind.NETWORK else None}
 
 
 def _windows(values: Values) -> Columns:
@@ -185,6 +191,12 @@ TIME_OFF = Collection(
         "last": lambda moment: moment > _BUSY_FROM,
     },
 )
+BLOCKS = Collection(
+    subject="block",
+    table=schema.blocks,
+    fields=_all_but(schema.blocks, "network"),
+    to_columns=lambda values: {**values, **_network_of(values)},
+)
 PROVIDER_SERVICES = Collection(
     subject="link of provider and service",
     table=schema.provider_services,
@@ -227,6 +239,7 @@ COLLECTIONS: Sequence[Collection] = (
     SERVICE_HOURS,
     EXCEPTIONS,
     TIME_OFF,
+    BLOCKS,
     PROVIDER_SERVICES,
     SERVICE_RESOURCES,
     CUSTOMERS,

@@ -29,10 +29,19 @@ class Cancelled:
 
 
 async def cancel(
-    core: Core, target: Target, once: Once[Cancelled], *, reason: str = "", accepts_fee: bool = False
+    core: Core,
+    target: Target,
+    once: Once[Cancelled],
+    *,
+    reason: str = "",
+    accepts_fee: bool = False,
+    tells: bool = True,
 ) -> Cancelled | Replay:
     """
-    Cancels the customer's place, or for staff the whole appointment.
+    Cancels the customer's place, or for staff the whole appointment, or the place that they name.
+
+    Args:
+        tells: False sends no mails about it.
 
     Raises:
         PolicyClosed: The customer is too late, or has to accept the fee.
@@ -40,7 +49,7 @@ async def cancel(
     """
 
     async def work(session: Session) -> Cancelled:
-        return await _cancel_one(core, session, target, once, reason, accepts_fee=accepts_fee)
+        return await _cancel_one(core, session, target, once, reason, accepts_fee=accepts_fee, tells=tells)
 
     result = await once.run(core.database, core.vault, target.appointment.business_id, work)
     if isinstance(result, Cancelled):
@@ -49,7 +58,14 @@ async def cancel(
 
 
 async def _cancel_one(
-    core: Core, session: Session, target: Target, once: Once[Cancelled], reason: str, *, accepts_fee: bool
+    core: Core,
+    session: Session,
+    target: Target,
+    once: Once[Cancelled],
+    reason: str,
+    *,
+    accepts_fee: bool,
+    tells: bool,
 ) -> Cancelled:
     appointment, attendee = await current(session, target)
     if attendee is not None and attendee.cancelled_at is not None:
@@ -71,6 +87,7 @@ async def _cancel_one(
         attendee=attendee,
         reason=reason,
         fee_minor=fee,
+        tells=tells,
         memo=once.memo(core.vault, result),
     )
     once.check(remembered)

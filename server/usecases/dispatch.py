@@ -86,7 +86,7 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
         delivery
         for fact in facts
         for delivery in (
-            *_to_people(fact, hearers.get(_subject(fact))),
+            *(() if fact.payload.get("quiet") else _to_people(fact, hearers.get(_subject(fact)))),
             *_to_waiter(fact, waiters.get(fact.id)),
             *_to_endpoints(fact, endpoints),
             *_to_ourselves(fact, waiting),

@@ -45,6 +45,7 @@ async def take_step(
     attendee: Attendee | None = None,
     reason: str = "",
     fee_minor: int = 0,
+    tells: bool = True,
     memo: Memo | None = None,
 ) -> int:
     """
@@ -54,6 +55,7 @@ async def take_step(
         attendee: Whoever it is about, where it is not about all.
         reason: As somebody gave it, for those who are told and for the log.
         fee_minor: What it costs the customer.
+        tells: False sends no mails about it.
     """
     follows = consequence_of(step, actor)
     stepped = after_step(appointment, step)
@@ -69,6 +71,7 @@ async def take_step(
             start=appointment.start,
             attendee=attendee.id if attendee else None,
             reason=reason,
+            quiet=not tells,
         ),
         memo=memo,
         reason=reason or follows.reason,

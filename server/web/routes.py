@@ -14,6 +14,7 @@ from server.web import health, inbound_mail, inbound_sms, stream
 from server.web.access import Who
 from server.web.api import appointments, availability, decisions, holds, places
 from server.web.api.api_keys import api_key_routes
+from server.web.api.bursts import burst_routes
 from server.web.api.business import business_routes
 from server.web.api.calendars import calendar_routes
 from server.web.api.catalogue import catalogue_routes
@@ -116,6 +117,7 @@ ROUTES: Sequence[Route] = (
     *business_routes(BUSINESS),
     *catalogue_routes(BUSINESS),
     *appointment_routes(BUSINESS),
+    *burst_routes(BUSINESS),
     *api_key_routes(BUSINESS),
     *waitlist_routes(BUSINESS),
     *payment_routes(BUSINESS),

@@ -83,6 +83,12 @@ async def take_cancellation(cell: Cell) -> None:
     await cancel(cell.world.core, await cell.target(), no_key(), accepts_fee=True)
 
 
+async def take_leave(cell: Cell) -> None:
+    assert cell.booked is not None
+    theirs = await target_of_token(cell.world.core, cell.booked.manage_token)
+    await cancel(cell.world.core, replace(theirs, actor=cell.actor), no_key(), accepts_fee=True)
+
+
 def decision(step: Step) -> Callable[[Cell], Awaitable[None]]:
     async def take(cell: Cell) -> None:
         await decide(cell.world.core, await cell.target(), step, no_key())
@@ -96,7 +102,7 @@ TAKE: Mapping[Step, Callable[[Cell], Awaitable[None]]] = {
     Step.APPROVE: decision(Step.APPROVE),
     Step.DECLINE: decision(Step.DECLINE),
     Step.RESCHEDULE: take_move,
-    Step.LEAVE: take_cancellation,
+    Step.LEAVE: take_leave,
     Step.CANCEL: take_cancellation,
     Step.COMPLETE: decision(Step.COMPLETE),
     Step.MISS: decision(Step.MISS),

@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, JSONB
@@ -77,15 +76,12 @@ api_keys = tenant_table(
 
 blocks = tenant_table(
     "blocks",
-    Column("uid", Uuid, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("value", String(254), nullable=False),
     Column("network", CIDR),
     Column("reason", String(500), nullable=False, server_default=""),
-    Column("blocked_by", String(200), nullable=False),
     Column("ends_at", DateTime(timezone=True)),
-    created_at(),
-    unique_in_business("uid"),
+    *versioned(),
     unique_in_business("kind", "value"),
     CheckConstraint("kind IN ('address', 'domain', 'phone', 'network')", name="kind"),
     CheckConstraint("(kind = 'network') = (network IS NOT NULL)", name="network"),

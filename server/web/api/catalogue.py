@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from server.store import catalogue as store
 from server.web.api.managed import Managed, list_route, managed_routes
 from server.web.route import Route
-from server.web.shapes import catalogue, hours, people, services
+from server.web.shapes import blocks, catalogue, hours, people, services
 
 MANAGED: Sequence[Managed] = (
     Managed(
@@ -111,6 +111,16 @@ MANAGED: Sequence[Managed] = (
         item=hours.TimeOffItem,
         query=hours.TimeOffQuery,
         lasting=("provider",),
+    ),
+    Managed(
+        path="blocks",
+        tag="Access",
+        noun="a block",
+        collection=store.BLOCKS,
+        draft=blocks.BlockDraft,
+        item=blocks.BlockItem,
+        query=blocks.BlockQuery,
+        lasting=("kind", "value"),
     ),
 )
 

@@ -46,6 +46,10 @@ class AttendeeShape(Shape):
     fee_minor: int
     terms: TermsShape
     """What was promised to them; in a class each has their own."""
+    network: str | None
+    """Where it was booked from, by somebody without an API key: an IPv4 address or an IPv6 /64; kept for 30 days."""
+    confirmed_at: datetime | None
+    """When somebody followed the link in a mail to this address; until then, anybody may have typed it."""
 
     @classmethod
     def of(cls, attendee: Attendee) -> "AttendeeShape":
@@ -61,6 +65,8 @@ class AttendeeShape(Shape):
             cancelled_at=attendee.cancelled_at,
             fee_minor=attendee.fee_minor,
             terms=TermsShape.of(attendee.terms),
+            network=attendee.network,
+            confirmed_at=attendee.proved_at,
         )
 
 
