@@ -2,6 +2,7 @@
 PORT ?= 8080
 DATA_DIR ?= .data
 WALKS ?= 120
+REQUESTS ?= 200
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -52,8 +53,9 @@ bench: .venv/browser   ## measure, with references in the same run; writes docs/
 chaos: .venv/ready     ## reminders while Redis and workers are killed; writes docs/reliability.md
 	$(BIN)/python -m bench.chaos
 
-soak: .venv/ready      ## random edits at both ends of two-way sync, other ones each time: make soak WALKS=120
+soak: .venv/ready      ## random edits at both ends of sync, generated requests to the API; others each time: make soak WALKS=120
 	BOOKABLE_TEST_EXAMPLES=$(WALKS) $(BIN)/python -m pytest -q -s tests/integration/test_sync_random.py
+	BOOKABLE_TEST_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -q -n 2 tests/fuzz
 
 lock: .venv/ready      ## resolve the dependencies again (hashes, no index addresses)
 	$(BIN)/pip install --quiet uv

@@ -169,6 +169,13 @@ class World:
         )
         return int(rows[0]["id"])
 
+    @property
+    def until_tomorrow_min(self) -> int:
+        """Minutes until the local day after today begins: as notice, it leaves whole days only."""
+        now = datetime.now(self.zone)
+        midnight = datetime.combine(now.date() + timedelta(days=1), time(0), self.zone)
+        return int((midnight - now).total_seconds() // 60) + 1
+
     def at(self, hour: int, minute: int = 0, *, days: int = 7) -> datetime:
         """That local time, so many days from today, as aware UTC."""
         day = datetime.now(self.zone).date() + timedelta(days=days)

@@ -142,7 +142,7 @@ def _is_known(request: web.Request, etag: str, last_modified: datetime | None) -
 
 def feed_routes() -> list[Route]:
     """The documents of a feed."""
-    calendar = {200: None, 304: None}
+    calendar = {200: None, 304: None, 404: None, 410: None, 503: None}
     return [
         Route("GET", "/feeds/{token}/appointments.ics", Who.TOKEN, serve(View.APPOINTMENTS), "Feeds",
               "Appointments, to subscribe to", query=AnyQuery, answers=calendar, media_type="text/calendar",

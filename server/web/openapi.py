@@ -21,7 +21,7 @@ from server.web.access import KEY_SCOPES, Who
 from server.web.answers import SAFE
 from server.web.openapi_examples import EXAMPLES
 from server.web.openapi_words import DESCRIPTION, HEADERS, PATH_PARAMETERS, PROBLEM, TAGS, WHO
-from server.web.problems import CONTENT_TYPE, KINDS, ProblemKind
+from server.web.problems import CONTENT_TYPE, KINDS, OF_STATUS, ProblemKind
 from server.web.route import Route
 from server.web.shapes.base import Shape
 
@@ -147,6 +147,8 @@ class _Operation:
             if "response" in self._examples and status < 300:
                 content["example"] = self._examples["response"]
             response["content"] = {"application/json": content}
+        elif status >= 400:
+            response["content"] = {"text/plain": {"schema": {"type": "string"}}}
         elif media_type != "application/json" and status == 200:
             response["content"] = {media_type: {"schema": {"type": "string"}}}
         elif self._route.method == "GET" and status == 200:
@@ -158,9 +160,9 @@ class _Operation:
     def _problems(self) -> set[int]:
         """Which problems a caller should be ready for."""
         route = self._route
-        if not route.path.startswith("/v1/") or route.path.endswith(".json"):
-            return set()
-        found = {429, 503}
+        if route.tag == "Operation":
+            return set(route.refuses)
+        found = {429, 503, *route.refuses}
         found |= {401, 403} if route.who in KEY_SCOPES else set()
         found |= {404} if "{" in route.path else set()
         found |= {422} if route.query or route.body or self._takes_if_match() else set()
@@ -215,8 +217,8 @@ def _problem_responses() -> Json:
     by_status: defaultdict[int, set[ProblemKind]] = defaultdict(set)
     for kind in KINDS.values():
         by_status[kind.status].add(kind)
-    for status, title in ((408, "Too slow"), (413, "Too large"), (415, "Not JSON")):
-        by_status[status].add(ProblemKind(status, HTTPStatus(status).phrase, title))
+    for kind in OF_STATUS.values():
+        by_status[kind.status].add(kind)
     return {
         f"Problem{status}": {
             "description": "; ".join(sorted(f"`{kind.slug}`: {kind.title}" for kind in kinds)),

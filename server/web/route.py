@@ -49,7 +49,9 @@ class Route:
     body: type[Shape] | None = None
     body_optional: bool = False
     answers: Mapping[int, type[Shape] | None] = field(default_factory=dict)
-    """Status to shape; None where there is no body, or one that is not JSON."""
+    """Status to shape; None where there is no body, or one that is not JSON. A refusal among them is plain text."""
+    refuses: tuple[int, ...] = ()
+    """Statuses of problems that do not follow from what is declared above."""
     idempotent: bool = False
     """Takes an Idempotency-Key."""
     media_type: str = "application/json"
@@ -59,6 +61,10 @@ class Route:
     """False for what must be answered whoever asks, and however often: health checks."""
     ready: Callable[[web.Request], web.Response | None] | None = None
     """Gives an answer that is already there, before anything of the request is read."""
+
+
+SIGNED = (400, 401, 404, 408, 413)
+"""What a door refuses whose callers sign their bodies; 404 where it is not set up, or it is about nothing of ours."""
 
 
 def as_handler(route: Route) -> Handler:

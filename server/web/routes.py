@@ -41,7 +41,7 @@ from server.web.pages.problem_page import get_problem
 from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
 from server.web.pages.waitlist import get_waitlist_page, post_waitlist_page
-from server.web.route import Route, as_handler
+from server.web.route import SIGNED, Route, as_handler
 from server.web.shapes.appointments import (
     AppointmentAnswer,
     AppointmentOrder,
@@ -163,7 +163,7 @@ ROUTES: Sequence[Route] = (
           "Inbound", "Stops reminders (RFC 8058)", query=AnyQuery, answers={200: None}, media_type="text/html",
           checks_sender=True),
     Route("POST", "/v1/inbound/sms/{id}", Who.PUBLIC, inbound_sms.receive_sms_status,
-          "Inbound", "What became of a text message (Twilio)", answers={204: None}),
+          "Inbound", "What became of a text message (Twilio)", answers={204: None}, refuses=SIGNED),
     Route("GET", "/v1/oauth/callback", Who.PUBLIC, get_sign_in,
           "Inbound", "Where a calendar service sends its user back to", query=SignInQuery,
           answers={200: None}, media_type="text/html"),
@@ -173,7 +173,7 @@ ROUTES: Sequence[Route] = (
           "Inbound", "Something has changed in a calendar (Google, Microsoft, WebDAV-Push)", query=NoticeQuery,
           answers={200: None, 201: None}, media_type="text/plain"),
     Route("POST", "/v1/inbound/mail", Who.PUBLIC, inbound_mail.receive_inbound_mail,
-          "Inbound", "Hand over a mail that answers an invitation", answers={204: None}),
+          "Inbound", "Hand over a mail that answers an invitation", answers={204: None}, refuses=SIGNED),
     Route("GET", "/v1/openapi.json", Who.PUBLIC, get_openapi,
           "Operation", "This description (OpenAPI 3.1)", answers={200: None, 304: None}),
     Route("GET", "/docs", Who.PUBLIC, get_docs,

@@ -74,7 +74,14 @@ class serving:  # noqa: N801  # reads as a phrase: async with serving(app, port)
 
 @pytest.fixture
 async def shop(world: World, host: Host) -> World:
-    """The business of `world`, which lists the web site."""
+    """
+    The business of `world`, which lists the web site.
+
+    Nothing is offered today: the first day that has times has all of them, whatever the time is now.
+    """
+    await world.sql(
+        "UPDATE services SET min_notice_min = $2 WHERE business_id = $1", world.business_id, world.until_tomorrow_min
+    )
     await world.sql("UPDATE businesses SET allowed_origins = $2 WHERE id = $1", world.business_id, [host.origin])
     return world
 

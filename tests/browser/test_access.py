@@ -37,7 +37,14 @@ async def faults(robin: Visitor) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["en-GB", "ar-EG"])
 async def test_axe_finds_nothing_on_any_step(visitor: MakeVisitor, shop: World, scheme: str, locale: str) -> None:
-    await shop.service("wash", duration_min=20, phone_required=True, change_window_min=60, cancel_fee_minor=500)
+    await shop.service(
+        "wash",
+        duration_min=20,
+        phone_required=True,
+        change_window_min=60,
+        cancel_fee_minor=500,
+        min_notice_min=shop.until_tomorrow_min,
+    )
     robin = await visitor(width=390, color_scheme=scheme, locale=locale)
     await robin.open(locale=locale)
     await expect(robin.page.locator("[part~=service]").first).to_be_visible()

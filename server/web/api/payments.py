@@ -18,7 +18,7 @@ from server.web.api.listing import listed
 from server.web.bodies import read_signed
 from server.web.keys import CALLER, CORE, METHODS, SETTINGS
 from server.web.pages.paid import paid_page
-from server.web.route import Route, body_of
+from server.web.route import SIGNED, Route, body_of
 from server.web.shapes.drafts import PageQuery
 from server.web.shapes.payments import (
     NewPayment,
@@ -80,5 +80,5 @@ def payment_routes(base: str) -> list[Route]:
         Route("GET", "/v1/payments/{token}", Who.TOKEN, get_payment, "Payments", "What became of a payment",
               answers={200: PaymentItem}),
         Route("POST", "/v1/inbound/stripe", Who.PUBLIC, receive_stripe_event, "Inbound", "Stripe says what was paid",
-              answers={204: None}),
+              answers={204: None}, refuses=SIGNED),
     ]  # fmt: skip
