@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient
 
 from server.domain.blocks import blocked_domain, blocked_network
 from server.usecases.dispatch import dispatch
-from tests.faults.test_m_quotas import DAY, MANY, open_shop, try_book, try_hold, try_wait
+from tests.faults.test_m_quotas import DAY, MANY, fill, open_shop, try_book, try_hold, try_wait
 from tests.world import World
 
 Client = TestClient[Any, Any]
@@ -59,9 +59,16 @@ async def test_M122_J106_who_is_blocked_can_book_nothing_online(
     assert (refused.status, body["type"]) == (409, "/problems/not-bookable-online")
     assert "floods us" not in str(body)
     assert kind != "network" or await try_hold(client, world, DAY[0], THERE) == 409
-    assert kind != "network" or await try_wait(client, world, DAY[0], THERE) == 409
     assert await try_book(client, world, DAY[0], ELSEWHERE) == 201
     assert await try_book(client, world, DAY[1], {**THERE, **world.auth}, customer=customer) == 201
+
+
+async def test_M122_who_is_blocked_joins_no_waitlist(client: Client, world: World) -> None:
+    await fill(world)
+    assert await try_wait(client, world, DAY[0], THERE) == 201
+    await block(client, world, "network", "2001:db8:1:2::/64")
+    assert await try_wait(client, world, DAY[0], THERE) == 409
+    assert await try_wait(client, world, DAY[0], ELSEWHERE) == 201
 
 
 async def test_M122_a_block_ends_by_itself_or_by_hand_and_the_log_says_who_made_it(
