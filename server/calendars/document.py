@@ -129,14 +129,14 @@ def _feed_event(shown: Shown) -> Event:
 
 def _summary(names: str, shown: Shown) -> str:
     a = shown.appointment
-    if a.capacity > 1:
+    if a.shared:
         return f"{a.service_name} ({a.seats_taken}/{a.capacity})"
     return f"{names}: {a.service_name}" if names else a.service_name
 
 
 def _places_taken(appointment: Appointment) -> str:
     what = f"{appointment.service_name} with {appointment.provider_name}"
-    return f"{what}, {appointment.seats_taken} of {appointment.capacity}" if appointment.capacity > 1 else what
+    return f"{what}, {appointment.seats_taken} of {appointment.capacity}" if appointment.shared else what
 
 
 def _about(person: Person) -> str:

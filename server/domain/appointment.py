@@ -85,7 +85,10 @@ class Appointment:
     """The location's zone, in which the time was agreed."""
     sequence: int
     version: int
+    shared: bool
+    """Several customers may be in it: it was made as a class."""
     capacity: int
+    """Of its service now: more may be in it already."""
     seats_taken: int
     business: str
     business_name: str

@@ -32,7 +32,7 @@ class AppointmentFilter:
 
 _PAGE = """
 SELECT a.business_id, a.id, a.uid, a.status, a.starts_at AS start, a.ends_at AS "end", a.timezone, a.sequence,
-       a.version, a.capacity, a.seats_taken, a.provider_id,
+       a.version, a.shared, s.capacity, a.seats_taken, a.provider_id,
        b.slug AS business, b.name AS business_name, s.slug AS service, s.name AS service_name,
        p.slug AS provider, p.name AS provider_name, l.slug AS location, l.name AS location_name
   FROM appointments a

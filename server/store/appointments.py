@@ -22,8 +22,8 @@ from server.store.statement import Statement
 from server.store.terms import NEW_TERMS, new_terms_values, terms_of
 
 APPOINTMENT_COLUMNS = """
-SELECT a.business_id, a.id, a.uid, a.status, a.starts_at, a.ends_at, a.timezone, a.sequence, a.version, a.capacity,
-       a.seats_taken, a.provider_id,
+SELECT a.business_id, a.id, a.uid, a.status, a.starts_at, a.ends_at, a.timezone, a.sequence, a.version,
+       a.shared, s.capacity, a.seats_taken, a.provider_id,
        b.slug AS business, b.name AS business_name, s.slug AS service, s.name AS service_name,
        p.slug AS provider, p.name AS provider_name, l.slug AS location, l.name AS location_name"""
 APPOINTMENT_TABLES = """
@@ -319,6 +319,7 @@ def appointment_of(row: Row) -> Appointment:
         timezone=row["timezone"],
         sequence=row["sequence"],
         version=row["version"],
+        shared=row["shared"],
         capacity=row["capacity"],
         seats_taken=row["seats_taken"],
         business=row["business"],

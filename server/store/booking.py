@@ -34,9 +34,9 @@ from server.store.terms import NEW_TERMS, new_terms_values, terms_values
 _NEW_APPOINTMENT = """
 WITH appointment AS (
     INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
-                              timezone, local_day, capacity, seats_taken)
+                              timezone, local_day, shared, seats_taken)
     VALUES (:business_id, :uid, :service_id, :provider_id, :location_id, :status, :starts_at, :ends_at,
-            :timezone, :local_day, :capacity, :seats)
+            :timezone, :local_day, :shared, :seats)
     RETURNING business_id, id, status, sequence, starts_at
 )"""
 
@@ -55,7 +55,10 @@ WITH appointment AS (
     UPDATE appointments
        SET seats_taken = seats_taken + :seats, status = :status, version = version + 1, updated_at = clock_timestamp()
      -- Cancelling takes no advisory lock, only the row's: whoever waited for it must not revive what ended meanwhile.
-     WHERE business_id = :business_id AND id = :appointment_id AND seats_taken + :seats <= capacity
+     WHERE business_id = :business_id AND id = :appointment_id
+       AND (:promised OR seats_taken + :seats <= (
+               SELECT s.capacity FROM services s
+                WHERE s.business_id = appointments.business_id AND s.id = appointments.service_id))
        AND status IN ('held', 'confirmed') AND starts_at = :starts_at
     RETURNING business_id, id, status, sequence, starts_at
 ), claimed AS (
@@ -200,7 +203,7 @@ class NewAppointment:
             "ends_at": self.end,
             "timezone": offer.location.zone.key,
             "local_day": self.local_day,
-            "capacity": offer.service.capacity,
+            "shared": offer.service.is_class,
             "claim_start": self.claim_start,
             "claim_end": self.claim_end,
             "resources": list(self.resources),
@@ -248,12 +251,19 @@ async def insert_booking(
     attendee: NewAttendee,
     *,
     seat: Seat | None,
+    promised: bool = False,
     fact: Fact,
     memo: Memo | None,
     now: datetime,
     reason: str = "",
 ) -> Written:
-    """Writes a booking: a new appointment, or a place in the class *seat*; *reason* is for the log."""
+    """
+    Writes a booking: a new appointment, or a place in the class *seat*.
+
+    Args:
+        promised: The place was held, and is had though the class has fewer now.
+        reason: For the log.
+    """
     values = {
         **new.values(),
         **attendee.values(),
@@ -262,6 +272,7 @@ async def insert_booking(
         "kind": fact.kind,
         "payload": fact.payload(),
         "seats": 1,
+        "promised": promised,
         "expires_at": None,
         "appointment_id": seat.appointment_id if seat else None,
     }
@@ -295,6 +306,7 @@ async def move_attendee(
         "kind": fact.kind,
         "payload": fact.payload(),
         "seats": 1,
+        "promised": False,
         "expires_at": None,
         "appointment_id": seat.appointment_id if seat else None,
         "attendee_id": attendee_id,
@@ -330,6 +342,7 @@ async def insert_hold(
         "expires_at": (None if seat and not seat.claim_expires_at else class_expiry) if is_class else expires_at,
         "appointment_id": seat.appointment_id if seat else None,
         "seats": 0,
+        "promised": False,
     }
     statement = _HOLD_TIME if not is_class else _HOLD_SEAT if seat else _HOLD_FIRST_SEAT
     return _written(await session.first(*statement.bind(values)))
@@ -340,7 +353,7 @@ SELECT a.id, a.uid, a.status, a.sequence, date_part('epoch', a.ends_at - a.start
   FROM appointments a
   JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
                AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
- WHERE a.business_id = $1 AND a.service_id = $2 AND a.provider_id = $3 AND a.starts_at = $4
+ WHERE a.business_id = $1 AND a.service_id = $2 AND a.provider_id = $3 AND a.starts_at = $4 AND a.shared
    AND a.status IN ('held', 'confirmed')
  LIMIT 1
 """

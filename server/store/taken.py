@@ -71,17 +71,18 @@ _CLASSES = """
 UNION ALL
 SELECT 'classes', provider_id, array_agg(date_part('epoch', starts_at)::bigint), array_agg(places)
   FROM (SELECT a.provider_id, a.starts_at,
-               a.capacity - a.seats_taken - (
+               s.capacity - a.seats_taken - (
                    SELECT count(*) FROM holds h
                     WHERE h.business_id = a.business_id AND h.appointment_id = a.id
                       AND h.expires_at > clock_timestamp()) AS places
           FROM appointments a
+          JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
           JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
                        AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
           JOIN providers p ON p.business_id = a.business_id AND p.id = a.provider_id
                           AND p.resource_id = c.resource_id
          WHERE a.business_id = $1 AND a.service_id = $9 AND a.provider_id = ANY($3::bigint[])
-           AND a.capacity > 1 AND a.starts_at >= $4 AND a.starts_at < $5
+           AND a.shared AND a.starts_at >= $4 AND a.starts_at < $5
            AND a.status IN ('held', 'confirmed')) running
  GROUP BY provider_id
 """

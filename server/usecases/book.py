@@ -208,6 +208,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
             proved=order.proved or order.actor is not Actor.CUSTOMER,
         ),
         seat=seat,
+        promised=promise is not None,
         fact=Fact(
             kind=consequence_of(step, order.actor).fact,
             appointment=str(new.uid),
@@ -281,6 +282,7 @@ def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> App
         timezone=offer.location.zone.key,
         sequence=seat.sequence if seat else 0,
         version=1,
+        shared=offer.service.is_class,
         capacity=offer.service.capacity,
         seats_taken=1,
         business=business,

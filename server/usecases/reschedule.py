@@ -76,7 +76,7 @@ async def _reschedule(core: Core, move: Move, choice: SlotChoice, *, anew: bool)
     locks = in_order([*locks_for([*offers, *agreed], move.start), *keys_for(old)])
 
     async def work(session: Session) -> Appointment:
-        if attendee is not None and appointment.capacity > 1:
+        if attendee is not None and appointment.shared:
             return await move_seat(core, session, move, offers)
         return await _move(core, session, move, offers)
 

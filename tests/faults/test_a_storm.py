@@ -265,11 +265,12 @@ async def crooked_classes(world: World) -> list[Any]:
     """Appointments whose number of places taken is not the number of those who are there."""
     found: list[Any] = await world.sql(
         """
-        SELECT a.id, a.status, a.seats_taken, a.capacity, count(t.id) AS there
+        SELECT a.id, a.status, a.seats_taken, s.capacity, count(t.id) AS there
           FROM appointments a
+          JOIN services s ON s.business_id = a.business_id AND s.id = a.service_id
           LEFT JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id AND t.cancelled_at IS NULL
-         WHERE a.business_id = $1 GROUP BY a.business_id, a.id
-        HAVING count(t.id) <> a.seats_taken OR a.seats_taken > a.capacity
+         WHERE a.business_id = $1 GROUP BY a.business_id, a.id, s.capacity
+        HAVING count(t.id) <> a.seats_taken OR a.seats_taken > s.capacity
             OR (a.status IN ('pending', 'confirmed')) <> (count(t.id) > 0)
         """,
         world.business_id,

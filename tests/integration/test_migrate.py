@@ -308,6 +308,34 @@ async def test_bookings_and_holds_of_before_get_the_terms_that_they_had(empty_da
     assert tuple(before) == (4000, "EUR")
 
 
+async def test_classes_of_before_stay_classes(empty_database_url: str) -> None:
+    """Once an appointment had the seats of its first booking."""
+    await migrate(empty_database_url, target="0012")
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(
+        """
+        INSERT INTO businesses (slug, name) VALUES ('b', 'B');
+        INSERT INTO locations (business_id, slug, name, timezone) VALUES (1, 'l', 'L', 'UTC');
+        INSERT INTO resources (business_id, slug, name, kind) VALUES (1, 'p', 'P', 'provider');
+        INSERT INTO providers (business_id, slug, name, resource_id) VALUES (1, 'p', 'P', 1);
+        INSERT INTO services (business_id, slug, name, duration_min, capacity) VALUES (1, 's', 'S', 30, 4);
+        INSERT INTO appointments (business_id, uid, service_id, provider_id, location_id, status, starts_at, ends_at,
+                                  timezone, local_day, capacity, seats_taken)
+        SELECT 1, gen_random_uuid(), 1, 1, 1, 'confirmed', now(), now() + interval '1 hour', 'UTC', current_date, c, t
+          FROM (VALUES (1, 1), (6, 5)) seats (c, t);
+        """
+    )
+
+    await migrate(empty_database_url, target="0013")
+
+    after = await connection.fetch("SELECT shared FROM appointments ORDER BY id")
+    await _back_to(empty_database_url, "0012")
+    before = await connection.fetch("SELECT capacity FROM appointments ORDER BY id")
+    await connection.close()
+    assert [row["shared"] for row in after] == [False, True]
+    assert [row["capacity"] for row in before] == [1, 5]
+
+
 async def _back_to(database_url: str, revision: str) -> None:
     def downgrade(connection: Connection) -> None:
         config = script_config()

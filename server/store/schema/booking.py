@@ -6,6 +6,7 @@ Leaves what must be told to others to `outbox`.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -67,7 +68,7 @@ appointments = tenant_table(
     Column("timezone", String(64), nullable=False),
     Column("local_day", Date, nullable=False),
     Column("sequence", Integer, nullable=False, server_default=text("0")),
-    Column("capacity", Integer, nullable=False, server_default=text("1")),
+    Column("shared", Boolean, nullable=False, server_default=text("false")),
     Column("seats_taken", Integer, nullable=False, server_default=text("0")),
     *versioned(),
     unique_in_business("uid"),
@@ -77,11 +78,14 @@ appointments = tenant_table(
     CheckConstraint(f"status IN {_STATES}", name="status"),
     CheckConstraint("ends_at > starts_at", name="times"),
     CheckConstraint("sequence >= 0", name="sequence"),
-    CheckConstraint("seats_taken BETWEEN 0 AND capacity", name="seats"),
+    CheckConstraint("seats_taken >= 0", name="seats"),
     Index("ix_appointments_provider_day", "business_id", "provider_id", "local_day"),
     Index("ix_appointments_starts", "business_id", "starts_at", "id"),
 )
-"""`timezone` and `local_day` are the location's when it was booked: what the customer agreed to."""
+"""
+`timezone` and `local_day` are the location's when it was booked: what the customer agreed to. `shared` says whether
+others may join; how many is for the service to say.
+"""
 
 attendees = tenant_table(
     "attendees",

@@ -41,6 +41,7 @@ _APPOINTMENT = Appointment(
     timezone="Europe/Berlin",
     sequence=2,
     version=3,
+    shared=False,
     capacity=1,
     seats_taken=1,
     business="salon",
