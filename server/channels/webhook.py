@@ -67,6 +67,7 @@ class WebhookChannel:
                 body=body,
                 timeout_s=self._settings.timeout_s,
                 max_bytes=_LARGEST_ANSWER,
+                plain_inside_only=True,
             )
         except Refused as error:
             return Outcome(verdict=Verdict.REFUSED, detail=str(error))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from server.domain.webhook_fields import shown
+
 
 def webhook_body(*, kind: str, payload: Mapping[str, object], at: datetime) -> bytes:
     """
@@ -19,15 +21,15 @@ def webhook_body(*, kind: str, payload: Mapping[str, object], at: datetime) -> b
 
     Args:
         kind: A `domain.events.Kind`.
-        payload: What the outbox keeps, such as a `domain.events.Fact.payload()`.
+        payload: What the outbox keeps, such as a `domain.events.Fact.payload()`, and what was looked up for it; only
+            what `domain.webhook_fields` allows is sent.
         at: When it happened.
     """
-    data = {name: value for name, value in payload.items() if name != "v"}
     return orjson.dumps(
         {
             "type": kind,
             "timestamp": at.astimezone(UTC).isoformat(),
-            "version": payload.get("sequence"),
-            "data": data,
+            "version": payload.get("sequence") if "appointment" in payload else None,
+            "data": shown(kind, payload),
         }
     )

@@ -24,6 +24,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── StaleVersion          If-Match names an older version
     ├── Conflict              a unique name is taken, or others still depend on the thing
     ├── NoPhone               a provider would be reminded by text message, and has no number
+    ├── InsecureEndpoint      a webhook would be called without TLS
     ├── NotChargeable         the payment service cannot charge this amount
     ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
@@ -199,6 +200,11 @@ class NoPhone(BookingError):
 
     def __str__(self) -> str:
         return f"{self.provider} has no phone number, and {self.service} reminds its provider by text message."
+
+
+@dataclass(eq=False)
+class InsecureEndpoint(BookingError):
+    """Use https://. Without TLS only addresses in BOOKABLE_WEBHOOK_ALLOWED_NETWORKS are called."""
 
 
 @dataclass(eq=False)

@@ -26,12 +26,12 @@ from aiohttp import (
 from multidict import CIMultiDict
 from yarl import URL
 
-from server.outbound.address import why_refused
+from server.outbound.address import all_within, why_refused
 from server.outbound.answer import Answer
-from server.outbound.errors import Failed, Refused, TooLarge, TooSlow, Trouble
+from server.outbound.errors import Failed, Insecure, Refused, TooLarge, TooSlow, Trouble
 from server.outbound.lookup import CheckedResolver, Lookup, SystemLookup
 from server.outbound.target import read_target
-from server.settings import IPNetwork
+from server.settings import IPNetwork, is_address
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ class Outbound:
         timeout_s: float,
         max_bytes: int,
         follow_redirects: int = 0,
+        plain_inside_only: bool = False,
     ) -> Answer:
         """
         Call *url* and read the whole answer.
@@ -119,9 +120,11 @@ class Outbound:
             max_bytes: Longest body; a longer one raises as soon as it is announced or has come so far.
             follow_redirects: Most redirects to follow. 0: a redirect is an answer like another. Each hop is checked
                 like the first; to another origin go only headers that carry no credentials; https never becomes http.
+            plain_inside_only: Without TLS, call addresses within allowed networks only.
 
         Raises:
             Refused: The URL, or one that it leads to, may not be called.
+            Insecure: It may, but not without TLS.
             TooSlow: *timeout_s* is over.
             TooLarge: The body is longer than *max_bytes*.
             Failed: No connection, no HTTP, a compressed body, or more redirects than that.
@@ -130,6 +133,8 @@ class Outbound:
         call = _Call(method, read_target(url, allowed=self._allowed), CIMultiDict(headers), body)
         try:
             async with asyncio.timeout(timeout_s):
+                if plain_inside_only and call.url.scheme == "http":
+                    await self._check_inside(call.url.raw_host or "")
                 return await self._follow(call, reading, hops=follow_redirects)
         except TimeoutError as error:
             raise TooSlow(begun=reading.begun) from error
@@ -137,6 +142,17 @@ class Outbound:
             trouble = next(trouble for kind, trouble in _TROUBLES if isinstance(error, kind))
             log.info("call to %s failed: %r", call.url.host, error)
             raise Failed(trouble, begun=reading.begun) from error
+
+    async def _check_inside(self, host: str) -> None:
+        """What is not allowed at all is refused on connecting, in words that give nothing away."""
+        try:
+            addresses = [host] if is_address(host) else await (self._lookup or self._system)(host)
+        except OSError:
+            return  # connecting says so
+        if not any(why_refused(address, allowed=self._allowed) for address in addresses) and not all_within(
+            addresses, self._allowed
+        ):
+            raise Insecure
 
     async def _follow(self, call: "_Call", reading: "_Reading", *, hops: int) -> Answer:
         left = hops

@@ -5,6 +5,7 @@ Leaves what that means for a message to the channels.
 
     OutboundError
     ├── Refused     this address may not be called
+    │   └── Insecure    not without TLS
     ├── TooSlow     no whole answer before the deadline
     ├── TooLarge    the answer is longer than the caller wants
     └── Failed      no connection, or not HTTP; `trouble` says which
@@ -43,8 +44,15 @@ class Refused(OutboundError):
     in the log.
     """
 
+    def __init__(self, message: str = "This address may not be called.") -> None:
+        super().__init__(message)
+
+
+class Insecure(Refused):
+    """A public address, without TLS: everybody on the way could read along."""
+
     def __init__(self) -> None:
-        super().__init__("This address may not be called.")
+        super().__init__("Use https://. Without TLS only addresses within allowed networks are called.")
 
 
 class TooSlow(OutboundError):

@@ -7,11 +7,12 @@ Leaves calling them to the worker.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from server.domain.errors import NotFound
+from server.domain.errors import InsecureEndpoint, NotFound
 from server.domain.events import Kind
-from server.settings import WebhookSettings
+from server.settings import WebhookSettings, is_address, within
 from server.store.audit import note_change
 from server.store.engine import Session
 from server.store.idempotency import remember
@@ -61,15 +62,17 @@ async def read_endpoint(core: Core, business_id: int, uid: UUID) -> EndpointRow:
 
 
 async def add_endpoint(
-    core: Core, editor: Editor, values: Mapping[str, Any], once: Once[WithSecret]
+    core: Core, settings: WebhookSettings, editor: Editor, values: Mapping[str, Any], once: Once[WithSecret]
 ) -> WithSecret | Replay:
     """
     A new endpoint.
 
     Raises:
+        InsecureEndpoint: It is called without TLS, and lies outside of allowed networks.
         Conflict: There are too many.
         InFlight, IdempotencyMismatch: See `once`.
     """
+    _check_plain(settings, values["url"])
 
     async def work(session: Session) -> WithSecret:
         uid, secret = new_uid(), new_webhook_secret()
@@ -83,13 +86,18 @@ async def add_endpoint(
     return await once.run(core.database, core.vault, editor.business_id, work)
 
 
-async def edit_endpoint(core: Core, editor: Editor, uid: UUID, values: Mapping[str, Any]) -> EndpointRow:
+async def edit_endpoint(
+    core: Core, settings: WebhookSettings, editor: Editor, uid: UUID, values: Mapping[str, Any]
+) -> EndpointRow:
     """
     The endpoint with what *values* change of it.
 
     Raises:
         NotFound: The business has none with this id.
+        InsecureEndpoint: As for `add_endpoint`.
     """
+    if "url" in values:
+        _check_plain(settings, values["url"])
 
     async def work(session: Session) -> EndpointRow:
         row = await _found(session, editor.business_id, uid)
@@ -155,6 +163,15 @@ async def test_endpoint(core: Core, editor: Editor, uid: UUID) -> None:
         await add_fact(session, editor.business_id, Kind.WEBHOOK_TEST, {"v": 1, "endpoint": row.id, "sequence": 0})
 
     await core.database.transact(work)
+
+
+def _check_plain(settings: WebhookSettings, url: str) -> None:
+    """Names are looked up when they are called, and checked again then."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    inside = within(host, settings.allowed_networks) if is_address(host) else bool(settings.allowed_networks)
+    if parts.scheme == "http" and not inside:
+        raise InsecureEndpoint
 
 
 async def _found(session: Session, business_id: int, uid: UUID) -> EndpointRow:

@@ -39,6 +39,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
     CrossSite: ProblemKind(403, "cross-site", "Another site sent this form"),
     errors.UnknownZone: ProblemKind(422, "invalid-request", "The request is not valid"),
+    errors.InsecureEndpoint: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.NoPhone: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.PaymentNotSetUp: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.UnknownReference: ProblemKind(422, "invalid-request", "The request is not valid"),
@@ -96,6 +97,7 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     InvalidRequest: lambda e: {"errors": list(e.errors)},
     Forbidden: lambda e: {"scope": e.scope},
     errors.UnknownZone: lambda e: {"errors": [{"pointer": "/timezone", "detail": str(e)}]},
+    errors.InsecureEndpoint: lambda e: {"errors": [{"pointer": "/url", "detail": str(e)}]},
     errors.NoPhone: lambda e: {"errors": [{"pointer": e.pointer, "detail": str(e)}]},
     errors.PaymentNotSetUp: lambda e: {"errors": [{"pointer": "/payment", "detail": str(e)}]},
     errors.UnknownReference: lambda e: {

@@ -5,6 +5,7 @@ Leaves signing and calling to `channels/webhook`.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from server.store.appointments import attendees_of, find_appointment
 from server.store.deliveries import Delivery, keep_body
 from server.store.engine import Session
 from server.store.letters import Letter
+from server.store.waitlist import waiters_of
 from server.store.webhook_endpoints import disable, find_endpoint
 from server.tokens import Purpose
 from server.usecases.core import Core
@@ -66,13 +68,14 @@ async def _body(session: Session, delivery: Delivery) -> str:
     payload: dict[str, Any] = {**delivery.payload}
     at = datetime.fromisoformat(payload.pop("at"))
     about = payload.pop("attendee", None)
-    payload.pop("endpoint", None)
     if delivery.appointment_id is not None:
         appointment = await find_appointment(session, delivery.business_id, UUID(payload["appointment"]))
         if appointment is not None:
             there = await attendees_of(session, delivery.business_id, [appointment.id])
             people = [a for a in there[appointment.id] if a.id == about or (about is None and a.cancelled_at is None)]
             payload |= {**_appointment(appointment), "attendees": [_attendee(attendee) for attendee in people]}
+    if "entry" in payload:
+        payload |= await _waiter(session, delivery.business_id, UUID(payload["entry"]))
     return webhook_body(kind=delivery.message, payload=payload, at=at).decode()
 
 
@@ -85,6 +88,12 @@ def _appointment(appointment: Appointment) -> dict[str, object]:
         "provider": appointment.provider,
         "location": appointment.location,
     }
+
+
+async def _waiter(session: Session, business_id: int, entry: UUID) -> dict[str, object]:
+    """Who waits: their address is in no fact."""
+    found = await waiters_of(session, [(business_id, entry)])
+    return {"customer": asdict(found[entry])} if entry in found else {}
 
 
 def _attendee(customer: Attendee) -> dict[str, object]:

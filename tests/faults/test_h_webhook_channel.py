@@ -201,7 +201,8 @@ async def test_H78_an_internal_target_is_refused_for_good_and_never_connected_to
 
 
 async def test_H78_a_name_that_turns_inward_is_refused() -> None:
-    answers = iter([["127.0.0.2"], ["127.0.0.1"]])
+    # Without TLS a name is asked for twice: whether it lies inside, and where to connect to.
+    answers = iter([["127.0.0.2"], ["127.0.0.2"], ["127.0.0.2"], ["127.0.0.1"]])
 
     async def lookup(_: str) -> list[str]:
         return next(answers)
@@ -219,6 +220,16 @@ async def test_H78_a_name_that_turns_inward_is_refused() -> None:
 
     assert verdicts == [Verdict.SENT, Verdict.REFUSED]
     assert bird.connections == 0
+
+
+async def test_H78_a_public_receiver_is_not_called_without_tls() -> None:
+    async def lookup(_: str) -> list[str]:
+        return ["93.184.215.14"]
+
+    async with Outbound(allowed_networks=LOOPBACK, lookup=lookup) as outbound:
+        outcome = await send(WebhookChannel(outbound, SETTINGS), "http://hooks.example/")
+
+    assert (outcome.verdict, "https://" in outcome.detail) == (Verdict.REFUSED, True)
 
 
 async def silence(_: asyncio.StreamWriter) -> None:
@@ -312,7 +323,6 @@ def test_H83_a_body_says_what_happened_when_and_to_which_version() -> None:
             "actor": "customer",
             "start": "2027-03-01T09:00:00+00:00",
             "previous_start": "2027-03-01T08:00:00+00:00",
-            "attendee": None,
             "reason": "Grüße 🦊",
         },
     }
@@ -340,7 +350,10 @@ def test_H83_receivers_are_told_of_events_and_fields_that_exist_and_that_order_i
     page = (Path(__file__).parents[2] / "docs/webhooks.md").read_text("utf-8")
 
     told = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", page, re.MULTILINE))
-    fields = {name for name in FACT.payload() if name not in {"v", "attendee"}} | {"attendees"}  # people, not an id
+    fields = {name for name in FACT.payload() if name not in {"v", "attendee"}} | {
+        "attendees",
+        "customer",
+    }  # people, not an id
     assert {name for name in told if name.startswith("data.")} == {f"data.{name}" for name in fields}
     assert {name for name in told if not name.startswith("data.")} <= set(Kind)
     assert "Order is not promised" in page

@@ -1,17 +1,23 @@
 """Webhooks from a booking to a receiver that verifies them with the official library, and what is kept of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
 
+from server.app import build_app
 from server.channels.webhook import WebhookChannel
+from server.domain.appointment import CustomerDetails
+from server.domain.waitlist import Wish
 from server.outbound import Outbound
-from server.settings import WebhookSettings
+from server.settings import Settings, WebhookSettings
+from server.usecases.cancel import cancel
+from server.usecases.offer_freed import offer_freed
 from server.usecases.places import target_of_token
 from server.usecases.reschedule import reschedule
+from server.usecases.waitlist import Joined, join, lapse_offers
 from server.worker.pump import Lane, Pump
 from server.worker.webhooks import WebhookSender
 from tests.peers.webhook_receiver import Receiver, says, webhook_receiver
@@ -19,6 +25,12 @@ from tests.world import World, no_key, settings_for
 
 Client = TestClient[Any, Any]
 SETTINGS = WebhookSettings(allowed_networks="127.0.0.0/8", timeout_s=2)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    """Receivers of this machine may be called, without TLS too."""
+    return settings_for(database_url, redis_url, webhook=SETTINGS)
 
 
 @asynccontextmanager
@@ -223,3 +235,73 @@ async def test_G76_reminders_are_stopped_by_post_and_not_by_looking(client: Clie
         assert done.status == 200
     assert await suppressed() == 1
     assert (await client.post("/v1/unsubscribe/forged")).status == 404
+
+
+async def test_an_offer_of_the_waitlist_says_who_and_what_and_opens_nothing(
+    client: Client, world: World, receiver: Receiver
+) -> None:
+    await add(client, world, receiver, kinds=["waitlist.offered", "waitlist.lapsed"])
+    await world.sql("UPDATE working_hours SET start_min = 600, end_min = 630 WHERE business_id = $1", world.business_id)
+    booked = await world.book(world.at(10))
+    day = world.at(10).date()
+    customer = CustomerDetails(name="Wanda", email="wanda@example.org", timezone="Europe/Berlin")
+    wish = Wish(first_day=day, last_day=day)
+    joined = await join(world.core, world.slug, "cut", wish=wish, customer=customer, once=no_key())
+    assert isinstance(joined, Joined)
+    await cancel(world.core, await target_of_token(world.core, booked.manage_token), no_key())
+    await offer_freed(world.core, world.business_id)
+    await world.sql("UPDATE waitlist_entries SET offer_expires_at = now() WHERE business_id = $1", world.business_id)
+    await lapse_offers(world.core)
+
+    async with calling(world) as pump:
+        await pump.drain()
+
+    offered, lapsed = sorted((event for _, event in receiver.verified), key=lambda event: event["type"], reverse=True)
+    assert (offered["type"], offered["version"]) == ("waitlist.offered", None)
+    assert set(offered["data"]) == {
+        "entry", "service", "provider", "location", "start", "end", "expires_at", "customer"
+    }  # fmt: skip
+    assert offered["data"]["customer"] == {
+        "name": "Wanda", "email": "wanda@example.org", "phone": "", "timezone": "Europe/Berlin", "locale": "en"
+    }  # fmt: skip
+    assert set(lapsed["data"]) == {"entry", "start", "customer"}
+    assert lapsed["data"]["entry"] == str(joined.entry.uid)
+    for event in (offered, lapsed):
+        assert joined.token not in str(event)
+        assert world.core.vault.offer_token(joined.entry.salt, 1) not in str(event)
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("http://hooks.example.org/x", 201),  # a name: looked up when it is called
+        ("http://127.0.0.1:8080/x", 201),
+        ("http://93.184.215.14/x", 422),
+        ("https://93.184.215.14/x", 201),
+    ],
+)
+async def test_without_tls_only_allowed_networks_are_called(
+    client: Client, world: World, url: str, status: int
+) -> None:
+    path = f"/v1/businesses/{world.slug}/webhooks"
+    made = await client.post(path, json={"url": url}, headers=world.auth)
+
+    assert made.status == status, await made.text()
+    if status == 422:
+        (error,) = (await made.json())["errors"]
+        assert error["pointer"] == "/url"
+        assert "https://" in error["detail"]
+
+
+async def test_without_allowed_networks_there_is_no_http_at_all(
+    world: World, database_url: str, aiohttp_client: Callable[..., Awaitable[Client]]
+) -> None:
+    client = await aiohttp_client(build_app(settings_for(database_url)))
+    path = f"/v1/businesses/{world.slug}/webhooks"
+    made = await (await client.post(path, json={"url": "https://hooks.example.org"}, headers=world.auth)).json()
+
+    for answer in (
+        await client.post(path, json={"url": "http://hooks.example.org"}, headers=world.auth),
+        await client.patch(f"{path}/{made['id']}", json={"url": "http://hooks.example.org"}, headers=world.auth),
+    ):
+        assert answer.status == 422

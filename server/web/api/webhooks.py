@@ -52,7 +52,8 @@ async def post_webhook(request: web.Request) -> web.Response:
     """Adds an endpoint; this answer is the only one that shows its secret."""
     once: Once[WithSecret] = Once(keyed(request), 201, lambda result: as_json(_with_secret(result)))
     values = body_of(request, WebhookDraft).model_dump()
-    result = await add_endpoint(request.app[CORE], editor_of(request), values, once)
+    settings = request.app[SETTINGS].webhook
+    result = await add_endpoint(request.app[CORE], settings, editor_of(request), values, once)
     if isinstance(result, Replay):
         return replayed(result)
     location = {str(hdrs.LOCATION): f"{request.path}/{result.endpoint.uid}"}
@@ -62,7 +63,8 @@ async def post_webhook(request: web.Request) -> web.Response:
 async def patch_webhook(request: web.Request) -> web.Response:
     """Changes an endpoint, or switches it on or off."""
     values = body_of(request, WebhookPatch).model_dump(exclude_none=True)
-    row = await edit_endpoint(request.app[CORE], editor_of(request), _uid(request), values)
+    settings = request.app[SETTINGS].webhook
+    row = await edit_endpoint(request.app[CORE], settings, editor_of(request), _uid(request), values)
     return json_answer(WebhookItem.model_validate(item_of(row)))
 
 
