@@ -265,7 +265,7 @@ class World:
               LEFT JOIN claims c ON c.business_id = a.business_id AND c.appointment_id = a.id
              WHERE a.business_id = $1 AND a.status <> 'held'
              GROUP BY a.id, a.status, s.id
-            HAVING CASE WHEN a.status IN ('cancelled', 'declined') THEN count(c.id) > 0 ELSE
+            HAVING CASE WHEN a.status IN ('cancelled', 'declined', 'expired') THEN count(c.id) > 0 ELSE
                    count(c.id) <> 1 + (SELECT count(DISTINCT need) FROM service_resources r
                                         WHERE r.business_id = $1 AND r.service_id = s.id)
                 OR count(*) FILTER (WHERE c.resource_id = p.resource_id) <> 1

@@ -12,7 +12,7 @@ from ics.event import Status as EventStatus
 from ics.itip.publish import build_publish
 from ics.write.event import render_event
 from server.domain.appointment import Appointment, Person, Place, Shown
-from server.domain.lifecycle import Status
+from server.domain.lifecycle import ENDED, Status
 
 PRODID = "-//Bookable//Bookable 0.1//EN"
 _MOST_NAMES = 30
@@ -20,8 +20,7 @@ _MOST_NAMES = 30
 _STATUS = {
     Status.PENDING: EventStatus.TENTATIVE,
     Status.HELD: EventStatus.TENTATIVE,
-    Status.CANCELLED: EventStatus.CANCELLED,
-    Status.DECLINED: EventStatus.CANCELLED,
+    **dict.fromkeys(ENDED, EventStatus.CANCELLED),
 }
 
 
@@ -39,7 +38,7 @@ def event_of(place: Place, manage_url: str | None) -> Event:
     """A customer's appointment; with the link that changes it, where only they get the document."""
     a = place.appointment
     what = f"{a.service_name} with {a.provider_name}."
-    status = EventStatus.CANCELLED if place.attendee.cancelled_at else _STATUS.get(a.status, EventStatus.CONFIRMED)
+    status = _STATUS.get(place.status, EventStatus.CONFIRMED)
     return Event(
         uid=str(a.uid),
         start=a.start,

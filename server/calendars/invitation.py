@@ -30,7 +30,9 @@ def document_for(message: str, place: Place, *, organizer: str, manage_url: str)
     zone = ZoneInfo(place.appointment.timezone)
     if message in _INVITES and place.appointment.status is Status.CONFIRMED:
         return Method.REQUEST, build_request(event, zone=zone, prodid=PRODID)
-    if message == "cancelled":
+    # Whoever asked for another time has an invitation to the one before; a request alone was none.
+    was_invited = message in {"declined", "expired"} and place.appointment.sequence > 1
+    if message == "cancelled" or was_invited:
         # Who leaves a class that goes on must still see a number above that of the invitation.
         withdrawn = replace(event, sequence=max(event.sequence, 1) + _goes_on(place))
         return Method.CANCEL, build_cancel(withdrawn, zone=zone, prodid=PRODID)

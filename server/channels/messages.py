@@ -38,6 +38,7 @@ class MessageKind(StrEnum):
     CONFIRMED = "confirmed"
     APPROVED = "approved"
     DECLINED = "declined"
+    EXPIRED = "expired"
     RESCHEDULED = "rescheduled"
     CANCELLED = "cancelled"
     REMINDER = "reminder"
@@ -119,6 +120,12 @@ _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
         "Please choose another time.",
         _AGAIN,
     ),
+    MessageKind.EXPIRED: _Words(
+        "Not confirmed: {service}, {when}",
+        "Your request was not answered in time",
+        "{business} did not answer before the time you asked for. Please choose another time.",
+        _AGAIN,
+    ),
     MessageKind.RESCHEDULED: _Words(
         "New time: {service}, {when}",
         "Your appointment has a new time",
@@ -161,6 +168,11 @@ _TO_PROVIDER: Mapping[MessageKind, _Words] = {
     MessageKind.CONFIRMED: _Words("New booking: {customer}, {when}", "A new booking"),
     MessageKind.APPROVED: _Words("Approved: {customer}, {when}", "A request was approved"),
     MessageKind.DECLINED: _Words("Declined: {customer}, {when}", "A request was declined"),
+    MessageKind.EXPIRED: _Words(
+        "Not answered: {customer}, {when}",
+        "A request was not answered in time",
+        "Its time has come, so your customer was told that it was not confirmed.",
+    ),
     MessageKind.RESCHEDULED: _Words("Moved: {customer}, {when}", "An appointment has moved"),
     MessageKind.CANCELLED: _Words("Cancelled: {customer}, {when}", "An appointment was cancelled"),
     MessageKind.REMINDER: _Words("Reminder: {customer}, {when}", "Your next appointment"),

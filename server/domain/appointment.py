@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from server.domain.lifecycle import Actor, Status
+from server.domain.lifecycle import ENDED, Actor, Status
 from server.domain.networks import Networks
 from server.domain.terms import Terms
 
@@ -135,6 +135,12 @@ class Place:
     """Of the location."""
     created_at: datetime
     changed_at: datetime
+
+    @property
+    def status(self) -> Status:
+        """As its attendee sees it: they may have left what goes on, and what has ended ended in its own way."""
+        ended = self.appointment.status in ENDED
+        return Status.CANCELLED if self.attendee.cancelled_at and not ended else self.appointment.status
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ _APPROVED = Telling("approved", None)
 _DECLINED = Telling("declined", None)
 _MOVED = Telling("rescheduled", "rescheduled")
 _CANCELLED = Telling("cancelled", "cancelled")
+_EXPIRED = Telling("expired", "expired")
 _NOBODY = Telling(None, None)
 _KEPT, _PLANNED, _DROPPED = Reminders.KEPT, Reminders.PLANNED, Reminders.DROPPED
 _NONE, _LATE, _ALL = MoneyBack.NONE, MoneyBack.LESS_FEE, MoneyBack.ALL
@@ -81,6 +82,8 @@ CONSEQUENCES: Mapping[tuple[Step, Actor], Consequence] = {
     (Step.CANCEL,     Actor.PROVIDER): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _ALL, frees_time=True),
     (Step.CANCEL,     Actor.CALENDAR): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _ALL, frees_time=True,
                                                    reason="Removed from the provider's calendar"),
+    (Step.EXPIRE,     Actor.SYSTEM):   Consequence(Kind.EXPIRED,       _EXPIRED,   _DROPPED, _ALL, frees_time=True,
+                                                   reason="Not answered before its time"),
     (Step.COMPLETE,   Actor.PROVIDER): Consequence(Kind.COMPLETED,     _NOBODY,    _KEPT,    _NONE),
     (Step.MISS,       Actor.PROVIDER): Consequence(Kind.NO_SHOW,       _NOBODY,    _KEPT,    _NONE),
 }

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     DECLINED = "appointment.declined"
     RESCHEDULED = "appointment.rescheduled"
     CANCELLED = "appointment.cancelled"
+    EXPIRED = "appointment.expired"
     ATTENDEE_LEFT = "appointment.attendee_left"
     COMPLETED = "appointment.completed"
     NO_SHOW = "appointment.no_show"

@@ -19,6 +19,8 @@ class Status(StrEnum):
     NO_SHOW = "no_show"
     CANCELLED = "cancelled"
     DECLINED = "declined"
+    EXPIRED = "expired"
+    """A request that nobody answered before its time."""
 
 
 class Actor(StrEnum):
@@ -59,7 +61,7 @@ TRANSITIONS: dict[Step, dict[Status | None, Status]] = {
         Status.PENDING: Status.CANCELLED,
         Status.CONFIRMED: Status.CANCELLED,
     },
-    Step.EXPIRE: {Status.HELD: Status.CANCELLED},
+    Step.EXPIRE: {Status.HELD: Status.CANCELLED, Status.PENDING: Status.EXPIRED},
     # Each undoes the other: a slip at the front desk must not stay for ever.
     Step.COMPLETE: {Status.CONFIRMED: Status.COMPLETED, Status.NO_SHOW: Status.COMPLETED},
     Step.MISS: {Status.CONFIRMED: Status.NO_SHOW, Status.COMPLETED: Status.NO_SHOW},
@@ -67,6 +69,9 @@ TRANSITIONS: dict[Step, dict[Status | None, Status]] = {
 
 OWNS_TIME = frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})
 """States in which the claims stay: an appointment that took place keeps its time."""
+
+ENDED = (Status.CANCELLED, Status.DECLINED, Status.EXPIRED)
+"""States in which it does not take place."""
 
 CHANGEABLE = frozenset({Status.PENDING, Status.CONFIRMED})
 """States in which a customer may still cancel or move it."""

@@ -24,13 +24,13 @@ NOTICES: Mapping[str, Telling] = {
 
 _FREES_TIME = frozenset({Kind.WAITLIST_LAPSED, Kind.TIME_FREED})
 
-ENDS = frozenset({Kind.CANCELLED, Kind.DECLINED})
+ENDS = frozenset({Kind.CANCELLED, Kind.DECLINED, Kind.EXPIRED})
 """Facts about those who were there, and are not any more."""
 
 INTERNAL = frozenset({Kind.TIME_FREED, Kind.RENAMED, Kind.PAYMENT_RETURNING, Kind.FEED_REQUESTED})
 """Facts that concern nobody outside."""
 
-_ALWAYS_TOLD = frozenset({"cancelled", "declined", "counter_declined", "payment_returned", "customer_feed"})
+_ALWAYS_TOLD = frozenset({"cancelled", "declined", "expired", "counter_declined", "payment_returned", "customer_feed"})
 
 
 def telling_of(kind: str, actor: str | None) -> Telling | None:

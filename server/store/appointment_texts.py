@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from server.domain.appointment import Person, Shown
+from server.domain.channels import one_of
+from server.domain.lifecycle import ENDED
 from server.store.appointments import APPOINTMENT_COLUMNS, APPOINTMENT_TABLES, appointment_of
 from server.store.engine import Session
 from server.store.locks import in_order, key_of
@@ -39,7 +41,9 @@ _STALE = (
        (SELECT coalesce(jsonb_agg(jsonb_build_array(t.name, t.email, t.phone, t.answers) ORDER BY t.id), '[]')
           FROM attendees t
          WHERE t.business_id = a.business_id AND t.appointment_id = a.id
-           AND (t.cancelled_at IS NULL OR a.status IN ('cancelled', 'declined'))) AS people"""
+           AND (t.cancelled_at IS NULL OR """
+    + one_of("a.status", ENDED)
+    + """)) AS people"""
     + APPOINTMENT_TABLES
     + """
   JOIN unnest($1::bigint[], $2::bigint[]) changed (business_id, id)

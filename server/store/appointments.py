@@ -18,6 +18,7 @@ from server.store.booking import NewAppointment
 from server.store.clauses import LOGGED, REMEMBERED, REMINDED, TOLD, log_values, memo_values, reminder_values
 from server.store.engine import Row, Session
 from server.store.idempotency import Memo
+from server.store.set_aside import not_set_aside
 from server.store.statement import Statement
 from server.store.terms import NEW_TERMS, new_terms_values, terms_of
 
@@ -83,6 +84,30 @@ async def find_appointment(session: Session, business_id: int, uid: UUID) -> App
         return None
     session.now = row["now"]
     return appointment_of(row)
+
+
+_UNANSWERED = (
+    APPOINTMENT_COLUMNS
+    + ", clock_timestamp() AS now"
+    + APPOINTMENT_TABLES
+    + f"""
+ WHERE a.status = 'pending' AND a.starts_at <= clock_timestamp() AND {not_set_aside("requests", "a")}
+ ORDER BY a.starts_at LIMIT $1
+   FOR UPDATE OF a SKIP LOCKED
+"""
+)
+
+
+async def take_unanswered(session: Session, limit: int) -> list[Appointment]:
+    """
+    The oldest requests whose time has come, locked for this transaction; those that another sweeper has are left out.
+
+    Sets the session's clock.
+    """
+    rows = await session.fetch(_UNANSWERED, limit)
+    for row in rows[:1]:
+        session.now = row["now"]
+    return [appointment_of(row) for row in rows]
 
 
 async def attendees_of(session: Session, business_id: int, appointments: Sequence[int]) -> dict[int, list[Attendee]]:

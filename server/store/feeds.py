@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from server.domain.appointment import Place
+from server.domain.channels import one_of
 from server.domain.hours import DateException, WeeklyWindow
+from server.domain.lifecycle import ENDED
 from server.holidays import public_holidays
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
 from server.store.engine import Row, Session
@@ -21,6 +23,7 @@ Span = tuple[datetime, datetime]
 PAGE = 1_000
 """Events of one page: what is in memory at once."""
 
+_HAS_ENDED = one_of("a.status", ENDED)
 _USED_EVERY = "5 minutes"
 
 
@@ -159,7 +162,7 @@ async def page_of_texts(
           FROM appointments a
           LEFT JOIN appointment_texts x ON x.business_id = a.business_id AND x.appointment_id = a.id
         {_within(feed.scope)}
-           AND (a.status NOT IN ('cancelled', 'declined') OR a.updated_at >= $5)
+           AND (NOT ({_HAS_ENDED}) OR a.updated_at >= $5)
            AND (a.starts_at, a.id) > ($6, $7)
          ORDER BY a.starts_at, a.id LIMIT {PAGE}
         """,
@@ -199,7 +202,7 @@ async def busy_spans(session: Session, feed: FoundFeed, window: Span) -> list[Sp
     else:
         query = f"""
         SELECT a.starts_at AS start, a.ends_at AS end FROM appointments a {_within(feed.scope)}
-           AND a.status NOT IN ('cancelled', 'declined')"""
+           AND NOT ({_HAS_ENDED})"""
     rows = await session.fetch(query, feed.business_id, feed.scope_id, *window)
     return [(max(row["start"], window[0]), min(row["end"], window[1])) for row in rows]
 

@@ -156,7 +156,7 @@ def _to_waiter(fact: OpenFact, waiter: Waiter | None) -> Iterator[NewDelivery]:
 
 def _once(fact: OpenFact, message: str) -> str:
     """What the message to a customer is sent once for."""
-    if message in {"cancelled", "declined"}:
+    if message in {"cancelled", "declined", "expired"}:
         return "left"  # whoever leaves hears so once, however the fact came about
     if fact.kind == Kind.FEED_REQUESTED:
         return f"feed:{fact.created_at:%Y-%m-%dT%H}"  # whoever asks again and again sends one mail an hour

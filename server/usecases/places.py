@@ -75,7 +75,7 @@ async def view(core: Core, token: str) -> View:
         place = await _place(session, token)
         now = session.now
     appointment, terms = place.appointment, place.attendee.terms
-    alive = appointment.status in CHANGEABLE and place.attendee.cancelled_at is None
+    alive = place.status in CHANGEABLE
     in_time = now <= terms.closes_at(appointment.start)
     try:
         check_moving(terms, appointment.start, now=now, actor=Actor.CUSTOMER)

@@ -1,5 +1,6 @@
 """
-Owns tidying up what time has made void: expired holds, and answers, facts and deliveries that nobody needs any more.
+Owns tidying up what time has made void: expired holds, requests that nobody answered, and answers, facts and deliveries
+that nobody needs any more.
 
 Leaves when to do it to the worker. Nothing waits for it: an expired hold blocks nobody, swept or not.
 """
@@ -21,6 +22,7 @@ from server.store.set_aside import forget_set_aside
 from server.store.strangers import forget_networks, networks_of, old_networks
 from server.usecases.batches import AT_ONCE, Batch, drain
 from server.usecases.core import Core
+from server.usecases.expire import unanswered
 
 log = logging.getLogger(__name__)
 
@@ -33,22 +35,24 @@ class Swept:
     """How much was tidied up."""
 
     holds: int
+    requests: int
     rows: int
 
 
 async def sweep(core: Core) -> Swept:
     """
-    Ends expired holds and forgets what is old; two sweepers do not get in each other's way.
+    Ends expired holds and unanswered requests, and forgets what is old; two sweepers do not get in each other's way.
 
     Raises:
         Unavailable: The database is away.
     """
     holds = await drain(core, Batch(name="holds", take=take_expired, end=_end_holds, told=partial(_announce, core)))
+    requests = await drain(core, unanswered(core))
     rows = 0
     for old in _what_gets_old(core):
         rows += await drain(core, old)
     await core.database.transact(partial(forget_set_aside, limit=AT_ONCE))
-    return Swept(holds, rows)
+    return Swept(holds, requests, rows)
 
 
 async def all_of(*steps: Callable[[], Awaitable[object]]) -> None:

@@ -40,8 +40,13 @@ class Tidying:
 
     async def _sweep(self) -> None:
         swept = await sweep(self._core)
-        if swept.holds or swept.rows:
-            log.info("ended %d expired holds, forgot %d old rows", swept.holds, swept.rows)
+        if swept.holds or swept.requests or swept.rows:
+            log.info(
+                "ended %d expired holds and %d unanswered requests, forgot %d old rows",
+                swept.holds,
+                swept.requests,
+                swept.rows,
+            )
 
     async def _lapse(self) -> None:
         await lapse_offers(self._core)

@@ -186,7 +186,7 @@ def is_over(delivery: Delivery, letter: Letter) -> str | None:
         delivery.message,
         told_start=datetime.fromisoformat(delivery.payload["start"]).astimezone(UTC).isoformat(),
         start=start.astimezone(UTC).isoformat(),
-        living=place.appointment.status in CHANGEABLE and place.attendee.cancelled_at is None,
+        living=place.status in CHANGEABLE,
         over=start <= letter.now,
     )
 

@@ -17,6 +17,7 @@ from server.usecases.decide import decide
 from server.usecases.dispatch import dispatch
 from server.usecases.places import Target, target_of_staff, target_of_token
 from server.usecases.reschedule import reschedule
+from server.usecases.sweep import sweep
 from tests.world import World, no_key
 
 PAID, FEE = 5000, 2000
@@ -89,6 +90,12 @@ async def take_leave(cell: Cell) -> None:
     await cancel(cell.world.core, replace(theirs, actor=cell.actor), no_key(), accepts_fee=True)
 
 
+async def take_expiry(cell: Cell) -> None:
+    """Nobody does anything: its time comes."""
+    await cell.world.sql("UPDATE appointments SET starts_at = now() - interval '1 s', ends_at = now()")
+    await sweep(cell.world.core)
+
+
 def decision(step: Step) -> Callable[[Cell], Awaitable[None]]:
     async def take(cell: Cell) -> None:
         await decide(cell.world.core, await cell.target(), step, no_key())
@@ -104,10 +111,18 @@ TAKE: Mapping[Step, Callable[[Cell], Awaitable[None]]] = {
     Step.RESCHEDULE: take_move,
     Step.LEAVE: take_leave,
     Step.CANCEL: take_cancellation,
+    Step.EXPIRE: take_expiry,
     Step.COMPLETE: decision(Step.COMPLETE),
     Step.MISS: decision(Step.MISS),
 }
-BEGINS_WITH = {Step.BOOK: None, Step.REQUEST: None, Step.APPROVE: "asked", Step.DECLINE: "asked", Step.LEAVE: "class"}
+BEGINS_WITH = {
+    Step.BOOK: None,
+    Step.REQUEST: None,
+    Step.APPROVE: "asked",
+    Step.DECLINE: "asked",
+    Step.EXPIRE: "asked",
+    Step.LEAVE: "class",
+}
 """The service of the appointment that there is before the step."""
 AFTERWARDS = frozenset({Step.COMPLETE, Step.MISS})
 

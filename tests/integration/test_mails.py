@@ -19,6 +19,7 @@ from server.settings import MailSettings
 from server.usecases.cancel import cancel
 from server.usecases.places import target_of_token
 from server.usecases.reschedule import reschedule
+from server.usecases.sweep import sweep
 from server.worker.mails import MailSender
 from server.worker.pump import Lane, Pump
 from tests.world import World, no_key, settings_for
@@ -184,6 +185,26 @@ async def test_G73_one_address_gets_so_many_mails_a_day_and_no_more(shop: World,
     assert len(post.mails) == 3
     states = [row["state"] for row in await shop.sql("SELECT state FROM deliveries ORDER BY id")]
     assert states == ["sent"] * 3 + ["skipped"] * 3
+
+
+async def test_M125_an_expired_request_is_told_to_both_sides_in_words_that_fit(shop: World, post: Post) -> None:
+    await shop.service("asked", approval="manual")
+    await shop.sql("UPDATE providers SET email = 'anna@example.org'")
+    await shop.book(shop.at(10), service="asked", email="robin@example.org")
+    async with mailing(shop, post) as pump:
+        await pump.drain()
+        post.mails.clear()
+        await shop.sql("UPDATE appointments SET starts_at = now() - interval '1 s', ends_at = now() + interval '1 h'")
+        await sweep(shop.core)
+        await pump.drain()
+
+    told = {str(mail["To"]): mail for mail in post.mails}
+    customer, provider = told["Robin Example <robin@example.org>"], told["Anna <anna@example.org>"]
+    assert str(customer["Subject"]).startswith("Not confirmed: Asked, ")
+    text = " ".join(str(customer.get_body(("plain",)).get_content()).split())
+    assert "did not answer before the time you asked for. Please choose another time." in text
+    assert "text/calendar" not in [part.get_content_type() for part in customer.walk()]
+    assert str(provider["Subject"]).startswith("Not answered: Robin Example, ")
 
 
 async def test_a_message_that_a_change_overtook_is_skipped_and_says_why(shop: World, post: Post) -> None:

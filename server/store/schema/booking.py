@@ -25,9 +25,8 @@ from sqlalchemy.dialects.postgresql import CIDR, JSONB, TSTZRANGE, ExcludeConstr
 from sqlalchemy.sql.schema import SchemaItem
 
 from server.domain.channels import PEOPLE, TO_PEOPLE, one_of
+from server.domain.lifecycle import Status
 from server.store.schema.base import belongs_to, created_at, tenant_table, unique_in_business, versioned
-
-_STATES = "('held', 'pending', 'confirmed', 'completed', 'no_show', 'cancelled', 'declined')"
 
 
 def _terms() -> tuple[SchemaItem, ...]:
@@ -75,12 +74,13 @@ appointments = tenant_table(
     belongs_to("service_id", "services"),
     belongs_to("provider_id", "providers"),
     belongs_to("location_id", "locations"),
-    CheckConstraint(f"status IN {_STATES}", name="status"),
+    CheckConstraint(one_of("status", Status), name="status"),
     CheckConstraint("ends_at > starts_at", name="times"),
     CheckConstraint("sequence >= 0", name="sequence"),
     CheckConstraint("seats_taken >= 0", name="seats"),
     Index("ix_appointments_provider_day", "business_id", "provider_id", "local_day"),
     Index("ix_appointments_starts", "business_id", "starts_at", "id"),
+    Index("ix_appointments_pending", "starts_at", postgresql_where=text("status = 'pending'")),
 )
 """
 `timezone` and `local_day` are the location's when it was booked: what the customer agreed to. `shared` says whether
@@ -188,8 +188,8 @@ transitions = tenant_table(
     Column("starts_at", DateTime(timezone=True), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     belongs_to("appointment_id", "appointments", ondelete="CASCADE"),
-    CheckConstraint(f"from_status IN {_STATES}", name="from_status"),
-    CheckConstraint(f"to_status IN {_STATES}", name="to_status"),
+    CheckConstraint(one_of("from_status", Status), name="from_status"),
+    CheckConstraint(one_of("to_status", Status), name="to_status"),
     CheckConstraint("actor IN ('customer', 'provider', 'system', 'calendar')", name="actor"),
     Index("ix_transitions_appointment", "business_id", "appointment_id"),
     owned=True,

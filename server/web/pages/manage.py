@@ -6,11 +6,12 @@ Leaves moving and cancelling to the use-cases.
 """
 
 import time
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from server.domain.errors import BookingError, NotFound, PolicyClosed, Unavailable
-from server.domain.lifecycle import CHANGEABLE
+from server.domain.lifecycle import CHANGEABLE, Status
 from server.domain.zones import zone
 from server.tokens import Purpose
 from server.usecases.cancel import Cancelled, cancel
@@ -25,10 +26,11 @@ from server.web.widget import build
 
 _COOKIE = "bookable_place"
 _SESSION_S = 1800
-_HEADINGS = {
-    "pending": "Your request is sent",
-    "declined": "Your request could not be confirmed",
-    "cancelled": "Your appointment is cancelled",
+HEADINGS: Mapping[str, str] = {
+    Status.PENDING: "Your request is sent",
+    Status.DECLINED: "Your request could not be confirmed",
+    Status.EXPIRED: "Your request was not answered in time",
+    Status.CANCELLED: "Your appointment is cancelled",
 }
 
 
@@ -110,7 +112,7 @@ def _over(request: web.Request, *, left: bool = False) -> web.Response:
 
 
 def _page(request: web.Request, seen: View, token: str, *, problem: str = "", status: int = 200) -> web.Response:
-    appointment, attendee = seen.place.appointment, seen.place.attendee
+    appointment = seen.place.appointment
     voice = voice_of(request).at(zone(appointment.timezone))
     html = render_page(
         "manage.html",
@@ -118,9 +120,9 @@ def _page(request: web.Request, seen: View, token: str, *, problem: str = "", st
         voice,
         seen=seen,
         appointment=appointment,
-        alive=appointment.status in CHANGEABLE and attendee.cancelled_at is None,
-        heading=_HEADINGS.get("cancelled" if attendee.cancelled_at else appointment.status, "Your appointment"),
-        fee=voice.money(seen.late_fee_minor, attendee.terms.currency) if seen.late_fee_minor else "",
+        alive=seen.place.status in CHANGEABLE,
+        heading=HEADINGS.get(seen.place.status, "Your appointment"),
+        fee=voice.money(seen.late_fee_minor, seen.place.attendee.terms.currency) if seen.late_fee_minor else "",
         problem=problem,
         token=token,
         page=f"/book/{appointment.business}",

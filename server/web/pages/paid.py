@@ -9,11 +9,13 @@ from uuid import UUID
 from aiohttp import web
 
 from server.domain.errors import NotFound
+from server.domain.lifecycle import Status
 from server.store.payments import Payment
 from server.usecases.payments import view_payment
 from server.web.keys import CORE, SETTINGS
 from server.web.pages.html import STYLE, page_answer, render_page, static_answer
 from server.web.pages.language import voice_of
+from server.web.pages.manage import HEADINGS
 
 
 def paid_page(request: web.Request) -> str:
@@ -37,7 +39,8 @@ async def get_paid(request: web.Request) -> web.Response:
         raise NotFound(what="payment")
     voice = voice_of(request).at(seen.zone)
     page = f"/book/{seen.payment.business}"
-    html = render_page("paid.html", STYLE, voice, seen=seen, state=_state(seen.payment), page=page)
+    heading = HEADINGS.get(seen.payment.appointment_status or "", HEADINGS[Status.CANCELLED])
+    html = render_page("paid.html", STYLE, voice, seen=seen, state=_state(seen.payment), heading=heading, page=page)
     return page_answer(html, STYLE, widget=True, private=True)
 
 

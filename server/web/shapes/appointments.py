@@ -317,7 +317,7 @@ def place_answer(place: Place, policy: PolicyShape) -> PlaceAnswer:
     a, t = place.appointment, place.attendee
     return PlaceAnswer(
         id=str(a.uid),
-        status=Status.CANCELLED if t.cancelled_at else a.status,
+        status=place.status,
         start=a.start,
         end=a.end,
         timezone=a.timezone,

@@ -3,7 +3,7 @@
 import pytest
 
 from server.domain.errors import IllegalTransition
-from server.domain.lifecycle import TRANSITIONS, Status, Step, after
+from server.domain.lifecycle import ENDED, TRANSITIONS, Status, Step, after
 
 ALLOWED = """
     new        book        confirmed
@@ -16,6 +16,7 @@ ALLOWED = """
     pending    decline     declined
     pending    reschedule  pending
     pending    cancel      cancelled
+    pending    expire      expired
     confirmed  book        confirmed
     confirmed  reschedule  confirmed
     confirmed  cancel      cancelled
@@ -46,5 +47,5 @@ def test_every_step_of_the_table_is_looked_at() -> None:
 
 
 def test_nothing_leads_out_of_the_end() -> None:
-    for end in (Status.CANCELLED, Status.DECLINED):
+    for end in ENDED:
         assert not any(end in steps for steps in TRANSITIONS.values())

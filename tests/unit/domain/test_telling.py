@@ -23,7 +23,7 @@ def test_what_a_later_change_overtook_is_not_said(message: str) -> None:
     assert why(message, over=True) == "the appointment has begun"
 
 
-@pytest.mark.parametrize("message", ["cancelled", "declined", "counter_declined", "payment_returned"])
+@pytest.mark.parametrize("message", ["cancelled", "declined", "expired", "counter_declined", "payment_returned"])
 def test_bad_news_stays_true(message: str) -> None:
     assert why(message, start=ELEVEN, living=False, over=True) is None
 

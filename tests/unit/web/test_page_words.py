@@ -11,6 +11,7 @@ from aiohttp.test_utils import make_mocked_request
 from server.voice import LANGUAGES
 from server.web.pages import error
 from server.web.pages.language import PageVoice, voice_of
+from server.web.pages.manage import HEADINGS
 
 SAID = re.compile(r'(?:say\(\s*|_FILL = |problem ?= ?|Trouble\()"([^"]+)"')
 SAME = {"Name", "optional", "no"}
@@ -23,7 +24,7 @@ def sentences() -> Iterator[str]:
         for file in folder.iterdir():
             if file.name.endswith((".py", ".html")):
                 yield from SAID.findall(file.read_text("utf-8"))
-    for words in (*error._WORDS.values(), error._ELSE):
+    for words in (*error._WORDS.values(), error._ELSE, HEADINGS.values()):
         yield from words
 
 

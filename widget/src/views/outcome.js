@@ -12,6 +12,12 @@ import { LATE, button, call, facts, link, problem, sender, title } from "./frame
 
 const INVITED = "The invitation goes to {email}.";
 const CANCELLED = "Your appointment is cancelled";
+/** @type {Record<string, string>} */
+const ENDED = {
+  cancelled: CANCELLED,
+  declined: "Your request could not be confirmed",
+  expired: "Your request was not answered in time",
+};
 
 /** What has happened, and what comes next. */
 const OUTCOMES = {
@@ -57,7 +63,7 @@ export function yours(scene) {
   const { can_cancel: cancels, can_reschedule: moves } = place.policy;
   const alive = /confirmed|pending/.test(place.status);
   return [
-    title(t(place.status === "cancelled" ? CANCELLED : "Your appointment")),
+    title(t(ENDED[place.status] ?? "Your appointment")),
     managed(scene),
     problem(scene),
     alive && !cancels && !moves && h("p", t(LATE), " ", call(profile.phone, t)),
@@ -74,7 +80,7 @@ function managed(scene) {
   const { t, f, s } = scene;
   const { late_fee_minor: fee, currency, currency_digits: digits } = s.place.policy;
   const { start, end, price_minor, timezone, status } = s.place;
-  const costs = fee > 0 && status !== "cancelled" && h("p.note", t("Cancelling now costs {fee}.", { fee: f.price(fee, currency, digits) }));
+  const costs = fee > 0 && !ENDED[status] && h("p.note", t("Cancelling now costs {fee}.", { fee: f.price(fee, currency, digits) }));
   return facts(scene, { start, end, price_minor, timezone, provider: s.place.provider.slug, location: s.location }, costs);
 }
 
