@@ -14,6 +14,7 @@ from functools import partial
 from aiohttp import web
 
 from server.calendars.exchange import GuardedExchange
+from server.domain.errors import Unavailable
 from server.outbound import Outbound
 from server.payments import open_methods
 from server.redis.availability_cache import AvailabilityCache
@@ -25,9 +26,10 @@ from server.redis.versions import Versions
 from server.settings import HttpSettings, Settings
 from server.store.engine import Database
 from server.store.offers import OfferBook
-from server.supervision import LoopEnded, Loops, run_forever, stop_event
+from server.supervision import Loops, run_forever, stop_event
 from server.tokens import Vault
 from server.usecases.calendar_accounts import Accounts
+from server.usecases.check_secret import check_secret, until_secret_fits
 from server.usecases.core import Core
 from server.usecases.setup import capabilities_of
 from server.web.cors import ORIGINS, KnownOrigins
@@ -93,6 +95,7 @@ def build_app(settings: Settings) -> web.Application:
 
     app[LISTENERS] = Listeners(settings.redis.url, heard=forget)
     app.cleanup_ctx.append(_core)
+    app.cleanup_ctx.append(_secret)
     app.cleanup_ctx.append(_listening)
     app.on_shutdown.append(_end_streams)
     add_routes(app)
@@ -120,6 +123,20 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
     await app[LIMITS].close()
 
 
+async def _secret(app: web.Application) -> AsyncIterator[None]:
+    """With a wrong secret nothing is served; while Postgres is away it is not known yet, and nothing can be booked."""
+    core, later = app[CORE], None
+    try:
+        await check_secret(core.database, core.vault)
+    except Unavailable:
+        later = asyncio.create_task(until_secret_fits(core.database, core.vault))
+        later.add_done_callback(partial(_ended, app))
+    yield
+    if later is not None:
+        later.cancel()
+        await asyncio.wait([later])
+
+
 async def _listening(app: web.Application) -> AsyncIterator[None]:
     loop = app[LOOPS].add("listeners", stalled_after_s=_STALLED_AFTER_S)
     task = asyncio.create_task(run_forever(loop, partial(app[LISTENERS].listen, loop.turned)))
@@ -130,10 +147,10 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
 
 
 def _ended(app: web.Application, task: "asyncio.Task[None]") -> None:
-    """A loop that ended by itself takes the process down: whoever started it starts it anew."""
+    """What ended in an error takes the process down: whoever started it starts it anew."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        log.critical("a loop has ended; so does this process", exc_info=error)
+        log.critical("a part has ended; so does this process", exc_info=error)
         app[ENDED].append(error)
         signal.raise_signal(signal.SIGTERM)
 
@@ -161,7 +178,7 @@ def run_web(settings: Settings) -> None:
     app.on_startup.append(_settle)
     asyncio.run(_serve(app, settings.http))
     if app[ENDED]:
-        raise LoopEnded from app[ENDED][0]
+        raise app[ENDED][0]
 
 
 async def _serve(app: web.Application, http: HttpSettings) -> None:

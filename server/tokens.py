@@ -15,6 +15,8 @@ from enum import StrEnum
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from server.domain.errors import Unavailable
+
 SALT_BYTES = 16
 _TOKEN_BYTES = 24  # 192 bits; 32 characters in base64url
 
@@ -90,17 +92,30 @@ class Purpose(StrEnum):
     SIGN_IN = "sign-in"
     MANAGE_SESSION = "manage session"
     UNSUBSCRIBE = "unsubscribe"
+    KEY_CHECK = "key check"
 
 
 _BOUND = b"v2."
 """Begins a value that is sealed for its purpose. Those of before, which may lie in the database or in old mails, begin
 with the version octet of Fernet."""
-_NEVER_UNBOUND = frozenset({Purpose.MANAGE_SESSION})
-"""Lived too short to be still about in the form of before."""
+_NEVER_UNBOUND = frozenset({Purpose.MANAGE_SESSION, Purpose.KEY_CHECK})
+"""Never were in the form of before, or lived too short to be still about in it."""
+
+
+class SecretMissing(Unavailable):
+    """None of BOOKABLE_SECRET_KEYS made what is stored: put the one that did back, behind the others."""
+
+    def __init__(self) -> None:
+        super().__init__("secret keys")
 
 
 class Vault:
-    """The deployment's secrets: derives tokens from salts, seals and opens stored answers."""
+    """
+    The deployment's secrets: derives tokens from salts, seals and opens stored answers.
+
+    A token that is derived again is compared with the hash that was stored when it was new: after a change of the
+    first secret another one made it, and a link that leads nowhere must not leave the house.
+    """
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         if not secret_keys:
@@ -112,9 +127,25 @@ class Vault:
     def _fernet(self, purpose: bytes) -> MultiFernet:
         return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, purpose))) for key in self._keys])
 
-    def manage_token(self, salt: bytes) -> str:
-        """The manage token of an attendee: never stored, derived again when a mail needs the link."""
-        return _urlsafe(_derive(self._keys[0], b"bookable manage" + salt)[:_TOKEN_BYTES])
+    def new_manage_token(self, salt: bytes) -> str:
+        """The manage token of a new attendee; its hash is stored, and never the token."""
+        return _token(self._keys[0], b"bookable manage" + salt)
+
+    def manage_token(self, salt: bytes, stored: bytes) -> str:
+        """
+        The manage token whose hash is *stored*: derived again when a mail needs the link.
+
+        Raises:
+            SecretMissing
+        """
+        return self._made_before(b"bookable manage" + salt, stored)
+
+    def _made_before(self, purpose: bytes, stored: bytes) -> str:
+        for key in self._keys:
+            token = _token(key, purpose)
+            if hmac.compare_digest(token_hash(token), stored):
+                return token
+        raise SecretMissing
 
     def mail_proof(self, salt: bytes) -> str:
         """
@@ -122,17 +153,26 @@ class Vault:
 
         The token alone proves nothing: whoever booked was given it, whatever address they typed.
         """
-        return _urlsafe(_derive(self._keys[0], b"bookable mail proof" + salt)[:_TOKEN_BYTES])
+        return _token(self._keys[0], b"bookable mail proof" + salt)
 
     def is_mail_proof(self, proof: str, salt: bytes) -> bool:
         """Whether one of our secrets made *proof* for *salt*; compared in constant time."""
         given = proof.encode("utf-8", "surrogatepass")
-        made = (_urlsafe(_derive(key, b"bookable mail proof" + salt)[:_TOKEN_BYTES]) for key in self._keys)
+        made = (_token(key, b"bookable mail proof" + salt) for key in self._keys)
         return any(hmac.compare_digest(each.encode(), given) for each in made)
 
-    def feed_token(self, feed: str) -> str:
-        """What opens a customer's own feed: derived again when a mail needs it, the same each time."""
-        return _urlsafe(_derive(self._keys[0], b"bookable customer feed " + feed.encode())[:_TOKEN_BYTES])
+    def new_feed_token(self, feed: str) -> str:
+        """What opens a customer's own feed from now on; its hash is stored."""
+        return _token(self._keys[0], b"bookable customer feed " + feed.encode())
+
+    def feed_token(self, feed: str, stored: bytes) -> str:
+        """
+        What opens a customer's own feed, whose hash is *stored*: derived again when a mail needs it.
+
+        Raises:
+            SecretMissing
+        """
+        return self._made_before(b"bookable customer feed " + feed.encode(), stored)
 
     def reply_address(self, business_id: int, attendee_id: int, salt: bytes, domain: str) -> str:
         """
@@ -148,17 +188,39 @@ class Vault:
         macs = (_reply_mac(key, claimed.business_id, claimed.attendee_id, salt) for key in self._keys)
         return any(hmac.compare_digest(mac, claimed.mac) for mac in macs)
 
-    def waitlist_token(self, salt: bytes) -> str:
-        """What opens a place on the waitlist; derived again when a mail needs the link."""
-        return _urlsafe(_derive(self._keys[0], b"bookable waitlist" + salt)[:_TOKEN_BYTES])
+    def new_waitlist_token(self, salt: bytes) -> str:
+        """What opens a new place on the waitlist; its hash is stored."""
+        return _token(self._keys[0], b"bookable waitlist" + salt)
 
-    def offer_token(self, salt: bytes, number: int) -> str:
-        """What opens the hold of the offer with this *number* to a place on the waitlist."""
-        return _urlsafe(_derive(self._keys[0], b"bookable offer %d " % number + salt)[:_TOKEN_BYTES])
+    def waitlist_token(self, salt: bytes, stored: bytes) -> str:
+        """
+        What opens the place on the waitlist whose hash is *stored*: derived again when a mail needs the link.
+
+        Raises:
+            SecretMissing
+        """
+        return self._made_before(b"bookable waitlist" + salt, stored)
+
+    def new_offer_token(self, salt: bytes, number: int) -> str:
+        """What will open the hold of the offer with this *number* to a place on the waitlist."""
+        return _token(self._keys[0], b"bookable offer %d " % number + salt)
+
+    def offer_token(self, salt: bytes, number: int, stored: bytes) -> str:
+        """
+        What opens the hold of that offer, whose hash is *stored*.
+
+        Raises:
+            SecretMissing
+        """
+        return self._made_before(b"bookable offer %d " % number + salt, stored)
 
     def busy_uid(self, feed: str, start: int, end: int) -> str:
         """32 characters for a busy span of one feed: stable, and of no use to find the appointments behind it."""
-        return _derive(self._keys[0], f"bookable busy {feed} {start} {end}".encode()).hex()[:32]
+        return _busy_uid(self._keys[0], feed, start, end)
+
+    def is_busy_uid(self, uid: str, feed: str, start: int, end: int) -> bool:
+        """Whether one of our secrets made *uid* for that span: a subscriber may have read it before a rotation."""
+        return any(_busy_uid(key, feed, start, end) == uid for key in self._keys)
 
     def wake_token(self, business_id: int, connection_id: int) -> str:
         """What a calendar service calls us with, when something has changed in the calendars of a connection."""
@@ -206,6 +268,14 @@ class Vault:
 
 def _derive(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, purpose, "sha256")
+
+
+def _token(key: bytes, purpose: bytes) -> str:
+    return _urlsafe(_derive(key, purpose)[:_TOKEN_BYTES])
+
+
+def _busy_uid(key: bytes, feed: str, start: int, end: int) -> str:
+    return _derive(key, f"bookable busy {feed} {start} {end}".encode()).hex()[:32]
 
 
 def _reply_mac(key: bytes, business_id: int, attendee_id: int, salt: bytes) -> str:

@@ -146,7 +146,10 @@ async def _database(settings: "Settings") -> AsyncIterator[Finding]:
     yield Finding(f"database {where} answers")
     for finding in _judge_database(facts):
         yield finding
-    yield await _revision(url)
+    revision = await _revision(url)
+    yield revision
+    if not revision.is_wrong and settings.secret.keys:
+        yield await _fits(settings, url)
 
 
 def _judge_database(facts: "DatabaseFacts") -> Iterator[Finding]:
@@ -183,6 +186,19 @@ async def _revision(url: str) -> Finding:
         f"schema at {current or 'nothing'}" + ("" if current == head else f", this version expects {head}"),
         "Run `bookable migrate` (or, if the database is newer, update this Bookable).",
     )
+
+
+async def _fits(settings: "Settings", url: str) -> Finding:
+    from server.store.engine import standalone
+    from server.store.key_checks import read_key_check
+    from server.tokens import Vault
+    from server.usecases.check_secret import WrongSecret, opens
+
+    async with standalone(url) as session:
+        sealed = await read_key_check(session)
+    vault = Vault([key.get_secret_value() for key in settings.secret.keys])
+    fits = sealed is None or opens(vault, sealed)
+    return _judge(fits, "secret keys fit the database" if fits else "secret keys", str(WrongSecret()))
 
 
 async def _redis(settings: "Settings") -> AsyncIterator[Finding]:

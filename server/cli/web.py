@@ -25,8 +25,12 @@ def web(part_of: str | None) -> None:
     require(settings, "database.url", "secret.keys")
     from server.app import run_web
     from server.cli.up import warn_of_exposure
+    from server.usecases.check_secret import WrongSecret
 
     if part_of is None:  # else `up` has said it
         warn_of_exposure(settings, settings.http.base_url)
 
-    run_web(settings)
+    try:
+        run_web(settings)
+    except WrongSecret as error:
+        raise click.ClickException(str(error)) from error

@@ -25,6 +25,10 @@ def worker() -> None:
     """
     settings = read_settings()
     require(settings, "database.url", "redis.url", "secret.keys")
+    from server.usecases.check_secret import WrongSecret
     from server.worker.main import run_worker
 
-    run_worker(settings)
+    try:
+        run_worker(settings)
+    except WrongSecret as error:
+        raise click.ClickException(str(error)) from error

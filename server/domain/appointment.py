@@ -114,6 +114,7 @@ class Attendee:
     partstat: str
     answers: Mapping[str, str]
     token_salt: bytes
+    token_hash: bytes
     cancelled_at: datetime | None
     fee_minor: int
     terms: Terms

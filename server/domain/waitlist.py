@@ -74,6 +74,7 @@ class WaitlistOffer:
     timezone: str
     """Of the customer."""
     token_salt: bytes
+    token_hash: bytes
     service_name: str
     provider_name: str
     location_name: str

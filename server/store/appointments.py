@@ -35,7 +35,7 @@ APPOINTMENT_TABLES = """
   JOIN locations l ON l.business_id = a.business_id AND l.id = a.location_id"""
 _ATTENDEE_COLUMNS = """,
        t.id AS attendee_id, t.name, t.email, t.phone, t.timezone AS attendee_timezone, t.locale, t.partstat, t.answers,
-       t.token_salt, t.cancelled_at, t.fee_minor, t.network::text AS network, t.proved_at,
+       t.token_salt, t.token_hash, t.cancelled_at, t.fee_minor, t.network::text AS network, t.proved_at,
        t.price_minor, t.currency, t.change_window_min, t.cancel_fee_minor, t.approval,
        date_part('epoch', a.ends_at - a.starts_at)::int AS duration_s"""
 _JOIN_ATTENDEE = " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
@@ -370,6 +370,7 @@ def _attendee(row: Row) -> Attendee:
         partstat=row["partstat"],
         answers=row["answers"],
         token_salt=row["token_salt"],
+        token_hash=row["token_hash"],
         cancelled_at=row["cancelled_at"],
         fee_minor=row["fee_minor"],
         terms=terms_of(row),

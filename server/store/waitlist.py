@@ -34,12 +34,15 @@ class Entry:
     timezone: str
     locale: str
     salt: bytes
+    token_hash: bytes
     status: str
     offered_start: datetime | None
     offer_expires_at: datetime | None
     offers: int
     passed_start: int | None
     """The start, in seconds, that they let pass last: it is not offered to them again."""
+    offer_hash: bytes | None
+    """Of the token of the hold that is offered."""
     created_at: datetime
     network: str | None
     """Where a stranger joined from, while that is kept."""
@@ -64,14 +67,16 @@ _COLUMNS = """
 SELECT w.business_id, b.slug AS business, b.name AS business_name, w.id, w.uid, s.slug AS service,
        s.name AS service_name, s.approval = 'manual' AS needs_approval,
        p.slug AS provider, l.slug AS location, w.first_day, w.last_day, w.windows, w.name,
-       w.email, w.phone, w.timezone, w.locale, w.token_salt AS salt, w.status, w.offered_start, w.offer_expires_at,
-       w.offers, date_part('epoch', w.passed_start)::bigint AS passed_start, w.created_at,
-       w.network::text AS network{more}
+       w.email, w.phone, w.timezone, w.locale, w.token_salt AS salt, w.token_hash, w.status,
+       w.offered_start, w.offer_expires_at, w.offers, h.token_hash AS offer_hash,
+       date_part('epoch', w.passed_start)::bigint AS passed_start,
+       w.created_at, w.network::text AS network{more}
   FROM waitlist_entries w
   JOIN businesses b ON b.id = w.business_id
   JOIN services s ON s.business_id = w.business_id AND s.id = w.service_id
   LEFT JOIN providers p ON p.business_id = w.business_id AND p.id = w.provider_id
   LEFT JOIN locations l ON l.business_id = w.business_id AND l.id = w.location_id
+  LEFT JOIN holds h ON h.business_id = w.business_id AND h.id = w.hold_id
 """
 _SELECT = _COLUMNS.format(more="")
 
@@ -164,7 +169,7 @@ async def find_entry(session: Session, token_hash: bytes) -> Entry | None:
 
 
 _OFFERED = """
-SELECT w.uid, w.name, w.locale, w.timezone, w.token_salt, s.name AS service_name, p.name AS provider_name,
+SELECT w.uid, w.name, w.locale, w.timezone, w.token_salt, w.token_hash, s.name AS service_name, p.name AS provider_name,
        l.name AS location_name, l.address, l.timezone AS location_zone, h.starts_at AS start,
        h.starts_at + make_interval(mins => coalesce(ps.duration_min, s.duration_min)) AS "end",
        w.offer_expires_at AS expires_at, coalesce(ps.price_minor, s.price_minor) AS price_minor, b.currency

@@ -187,7 +187,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     status = after(step, seat.status if seat else None)
     new = new_appointment(choice, start, uid=seat.uid if seat else None, status=status)
     salt = new_salt()
-    token = core.vault.manage_token(salt)
+    token = core.vault.new_manage_token(salt)
     booked = Booked(
         appointment=as_appointment(order.choice.business, new, seat),
         terms=service.terms,

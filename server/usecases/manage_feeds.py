@@ -172,9 +172,15 @@ async def mail_feed_of_customer(core: Core, manage_token: str) -> None:
         else:
             feed_id = found.id
         assert feed_id is not None
-        token = core.vault.feed_token(str(uid))
+        token = core.vault.new_feed_token(str(uid))
         await add_token(session, appointment.business_id, feed_id, token_hash(token), token[-_HINT:])
-        fact = {"v": 1, "attendee": attendee.id, "start": appointment.start.isoformat(), "feed": str(uid)}
+        fact = {
+            "v": 1,
+            "attendee": attendee.id,
+            "start": appointment.start.isoformat(),
+            "feed": str(uid),
+            "token_hash": token_hash(token).hex(),
+        }
         await add_fact(session, appointment.business_id, Kind.FEED_REQUESTED, fact, appointment_id=appointment.id)
 
     await core.database.transact(work)

@@ -172,7 +172,7 @@ async def _may_take(core: Core, entry: Entry, offer: Offer, opening: Opening) ->
 
 
 async def _hold_for(core: Core, entry: Entry, opening: Opening) -> None:
-    token = core.vault.offer_token(entry.salt, entry.offers + 1)
+    token = core.vault.new_offer_token(entry.salt, entry.offers + 1)
 
     async def also(session: Session, held: Held) -> None:
         hashed = token_hash(token)

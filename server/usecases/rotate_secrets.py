@@ -7,7 +7,9 @@ Leaves where sealed values are to `store/secrets_kept`.
 from dataclasses import dataclass
 
 from server.store.engine import Session
+from server.store.key_checks import read_key_check, reseal_key_check
 from server.store.secrets_kept import KEPT, Kept, kept_secrets, reseal
+from server.tokens import Purpose
 from server.usecases.core import Core
 
 _BATCH = 500
@@ -41,7 +43,22 @@ async def rotate_secrets(core: Core) -> Rotated:
                 return await reseal(session, table, column, opened)
 
             sealed += await core.database.transact(work)
+    if not await _reseal_key_check(core):
+        lost += 1
     return Rotated(sealed, lost)
+
+
+async def _reseal_key_check(core: Core) -> bool:
+    """The word by which processes know their secrets; False if none of them opens it."""
+
+    async def work(session: Session) -> bool:
+        sealed = await read_key_check(session)
+        fresh = core.vault.reseal(sealed, Purpose.KEY_CHECK) if sealed is not None else None
+        if sealed is not None and fresh is not None:
+            await reseal_key_check(session, sealed, fresh)
+        return sealed is None or fresh is not None
+
+    return await core.database.transact(work)
 
 
 async def _batch(core: Core, table: str, column: str, after: tuple[int, int]) -> list[Kept]:

@@ -155,7 +155,7 @@ def _values(core: Core, customer: CustomerDetails) -> dict[str, Any]:
         "timezone": customer.timezone,
         "locale": customer.locale,
         "salt": salt,
-        "token_hash": token_hash(core.vault.waitlist_token(salt)),
+        "token_hash": token_hash(core.vault.new_waitlist_token(salt)),
     }
 
 
@@ -164,7 +164,7 @@ async def _insert(core: Core, session: Session, values: Mapping[str, Any], wish:
         raise NotFound(what="offer")
     entry = await find_entry(session, values["token_hash"])
     assert entry is not None, "it was just written"
-    return Joined(entry, core.vault.waitlist_token(entry.salt))
+    return Joined(entry, core.vault.waitlist_token(entry.salt, entry.token_hash))
 
 
 async def view(core: Core, token: str) -> Waiting:
@@ -180,7 +180,9 @@ async def view(core: Core, token: str) -> Waiting:
         raise NotFound(what="waitlist entry")
     offered = entry.status == "offered" and entry.offer_expires_at is not None
     alive = offered and entry.offer_expires_at > datetime.now(UTC)  # type: ignore[operator]  # see `offered`
-    return Waiting(entry, core.vault.offer_token(entry.salt, entry.offers) if alive else None)
+    if not alive or entry.offer_hash is None:
+        return Waiting(entry, None)
+    return Waiting(entry, core.vault.offer_token(entry.salt, entry.offers, entry.offer_hash))
 
 
 async def take_offer(

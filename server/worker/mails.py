@@ -22,7 +22,7 @@ from server.channels.messages import (
     render_letter,
     render_notice,
 )
-from server.channels.outcome import Outcome
+from server.channels.outcome import Outcome, Verdict
 from server.domain.appointment import Place
 from server.domain.channels import Recipient
 from server.domain.lifecycle import CHANGEABLE
@@ -31,8 +31,14 @@ from server.domain.waitlist import WaitlistOffer
 from server.settings import Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter, Sender
-from server.tokens import Vault
+from server.tokens import SecretMissing, Vault
 from server.worker.pump import NotSent
+
+NO_LINK = Outcome(
+    verdict=Verdict.REFUSED,
+    detail="none of BOOKABLE_SECRET_KEYS made its link: put the secret that did back, behind the others, and redrive",
+)
+"""A link that leads nowhere does not leave the house."""
 
 
 class MailSender:
@@ -54,7 +60,11 @@ class MailSender:
         why_not = is_unwanted(delivery, letter, per_day=self._mail.per_address_day) or is_over(delivery, letter)
         if why_not is not None:
             raise NotSent(why_not)
-        return await self._transport.send(self.compose(delivery, letter), may_send=may_send)
+        try:
+            mail = self.compose(delivery, letter)
+        except SecretMissing:
+            return NO_LINK
+        return await self._transport.send(mail, may_send=may_send)
 
     def compose(self, delivery: Delivery, letter: Letter) -> EmailMessage:
         """The mail of *delivery*: the same Message-ID on every attempt, so that a second copy is known as one."""
@@ -118,7 +128,7 @@ class MailSender:
 
     def _feed(self, delivery: Delivery, letter: Letter, place: Place) -> EmailMessage:
         """The address of a customer's own feed: nobody but the reader of this mailbox is told."""
-        token = self._vault.feed_token(delivery.payload["feed"])
+        token = self._vault.feed_token(delivery.payload["feed"], bytes.fromhex(delivery.payload["token_hash"]))
         words = render_feed_address(
             letter.sender.name,
             letter.sender.accent,
@@ -226,7 +236,9 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         price_minor=customer.terms.price_minor,
         currency=customer.terms.currency,
         fee_minor=customer.fee_minor,
-        manage_url=f"{base_url}/manage/{vault.manage_token(customer.token_salt)}" if to_customer else "",
+        manage_url=f"{base_url}/manage/{vault.manage_token(customer.token_salt, customer.token_hash)}"
+        if to_customer
+        else "",
         reason=str(payload.get("reason", "")),
         expires_at=None,
         unsubscribe_url=f"{base_url}/v1/unsubscribe/{vault.unsubscribe_token(delivery.business_id, delivery.target)}"
@@ -260,7 +272,7 @@ def _of_offer(offer: WaitlistOffer, base_url: str, vault: Vault) -> dict[str, An
         "location_zone": offer.location_zone,
         "price_minor": offer.price_minor,
         "currency": offer.currency,
-        "manage_url": f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt)}",
+        "manage_url": f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt, offer.token_hash)}",
         "expires_at": offer.expires_at,
     }
 

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 from arq import cron
@@ -30,6 +30,7 @@ from server.store.engine import Database
 from server.store.offers import OfferBook
 from server.supervision import Loops, exit_within, run_forever, stop_event
 from server.tokens import Vault
+from server.usecases.check_secret import WrongSecret, until_secret_fits
 from server.usecases.core import Core
 from server.worker.calendar_tools import open_tools
 from server.worker.inbound_mail import listening
@@ -46,14 +47,28 @@ _GRACE_S = 10.0
 """What a stopping worker has beside a lease's time, before it ends whatever it does."""
 _STALLED_AFTER_S = 60.0
 _TIDY_WITHIN_S = 300.0
+
+_Part = Callable[[], Coroutine[Any, Any, None]]
+"""Something that goes on until it is cancelled."""
 _TIMER_LOOK_S = 0.2
 
 
 def run_worker(settings: Settings) -> None:
-    """Works until SIGINT or SIGTERM."""
+    """
+    Works until SIGINT or SIGTERM.
+
+    Raises:
+        WrongSecret
+        ExceptionGroup: A part has ended: the process is to be started anew.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.nice(settings.worker.nice)
-    asyncio.run(_run(settings))
+    try:
+        asyncio.run(_run(settings))
+    except BaseExceptionGroup as ended:
+        if ended.subgroup(WrongSecret) is not None:
+            raise WrongSecret from None
+        raise
 
 
 async def _run(settings: Settings) -> None:
@@ -89,17 +104,26 @@ async def working(settings: Settings) -> AsyncIterator[Pump]:
         listeners.heard = wake
         context = {"pump": pump, "tidying": tidying, "syncing": syncing, "tools": tools}
         beside = _loops(settings, core, link, listeners=listeners, tidying=tidying, context=context, loops=loops)
-        parts = [pump.run(), syncing.run(), *beside]
+        parts: list[_Part] = [pump.run, syncing.run, *beside]
         if settings.inbound.port is not None:
             server = await stack.enter_async_context(listening(settings.inbound, core, settings.mail.reply_domain))
-            parts.append(run_forever(loops.add("inbound mail", stalled_after_s=_STALLED_AFTER_S), server.watch))
+            inbound = loops.add("inbound mail", stalled_after_s=_STALLED_AFTER_S)
+            parts.append(partial(run_forever, inbound, server.watch))
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in parts]
+            fits = group.create_task(until_secret_fits(core.database, core.vault))
+            tasks = [fits, *(group.create_task(_after(fits, part)) for part in parts)]
             try:
                 yield pump
             finally:
                 for task in tasks:
                     task.cancel()
+
+
+async def _after(fits: "asyncio.Task[None]", part: _Part) -> None:
+    """Nothing is made with a secret that is not known to be the right one."""
+    await asyncio.wait([fits])
+    if fits.exception() is None:
+        await part()
 
 
 def _loops(
@@ -111,19 +135,19 @@ def _loops(
     tidying: Tidying,
     context: dict[str, Any],
     loops: Loops,
-) -> Iterator[Coroutine[Any, Any, NoReturn]]:
+) -> Iterator[_Part]:
     """Everything that goes on beside the pump and the rounds of calendars."""
     where = RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0")
     where.conn_retries = 0
     hearing = loops.add("listeners", stalled_after_s=_STALLED_AFTER_S)
-    yield run_forever(hearing, partial(listeners.listen, hearing.turned))
-    yield run_forever(loops.add("tidying", stalled_after_s=_TIDY_WITHIN_S), tidying.keep_tidy)
-    yield run_forever(loops.add("beat", stalled_after_s=_STALLED_AFTER_S), partial(_beat, link, loops))
+    yield partial(run_forever, hearing, partial(listeners.listen, hearing.turned))
+    yield partial(run_forever, loops.add("tidying", stalled_after_s=_TIDY_WITHIN_S), tidying.keep_tidy)
+    yield partial(run_forever, loops.add("beat", stalled_after_s=_STALLED_AFTER_S), partial(_beat, link, loops))
     jobs = loops.add("jobs", stalled_after_s=_STALLED_AFTER_S)
-    yield run_forever(jobs, partial(_jobs, where, context, jobs.turned))
+    yield partial(run_forever, jobs, partial(_jobs, where, context, jobs.turned))
     for timed in (REMINDERS, TURNS):
         timers = loops.add(f"timers of {timed.name}", stalled_after_s=settings.worker.horizon_s)
-        yield run_forever(timers, partial(keep_setting_timers, core, where, timed, settings.worker))
+        yield partial(run_forever, timers, partial(keep_setting_timers, core, where, timed, settings.worker))
 
 
 @contextlib.asynccontextmanager

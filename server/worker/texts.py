@@ -14,8 +14,8 @@ from server.domain.channels import Recipient
 from server.settings import Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter
-from server.tokens import Vault
-from server.worker.mails import facts_of, is_over, is_unwanted
+from server.tokens import SecretMissing, Vault
+from server.worker.mails import NO_LINK, facts_of, is_over, is_unwanted
 from server.worker.pump import NotSent
 
 
@@ -43,10 +43,14 @@ class TextSender:
         place = letter.place
         assert place is not None, "only appointments are reminded of"
         customer = delivery.recipient == "customer"
+        try:
+            facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
+        except SecretMissing:
+            return NO_LINK
         text = render_text(
             MessageKind(delivery.message),
             Recipient(delivery.recipient),
-            facts_of(delivery, letter, base_url=self._base_url, vault=self._vault),
+            facts,
             locale=place.attendee.locale if customer else "en",
             zone=ZoneInfo(place.attendee.timezone if customer else place.appointment.timezone),
         )

@@ -191,7 +191,7 @@ async def test_M122_a_booking_whose_address_is_proved_does_not_count(
     vault = world.core.vault
     for row in rows:
         salt = row["token_salt"]
-        assert await prove_attendee(world.core, vault.manage_token(salt), vault.mail_proof(salt))
+        assert await prove_attendee(world.core, vault.new_manage_token(salt), vault.mail_proof(salt))
     assert [await try_book(client, world, at, next(asked)) for at in DAY[3:7]] == [201, 201, 201, 429]
 
 
@@ -253,7 +253,7 @@ async def test_M121_a_limit_per_customer_neither_locks_out_a_customer_nor_names_
     assert await try_book(client, world, DAY[0], here, customer=regular) == 201
     rows = await world.sql("SELECT token_salt FROM attendees WHERE business_id = $1", world.business_id)
     vault, salt = world.core.vault, rows[0]["token_salt"]
-    await prove_attendee(world.core, vault.manage_token(salt), vault.mail_proof(salt))
+    await prove_attendee(world.core, vault.new_manage_token(salt), vault.mail_proof(salt))
 
     assert await try_book(client, world, DAY[1], there, customer=regular) == 201
     assert await try_book(client, world, DAY[2], here, customer=regular) == 409

@@ -427,12 +427,13 @@ async def test_M131_sigterm_at_the_instant_the_database_goes_ends_the_worker(
 async def test_M131_a_worker_that_cannot_stop_ends_all_the_same(
     shop: World, own_database_url: str, redis_url: str, mails: Path
 ) -> None:
+    hangs = mails.with_name("hangs")
     code = (
         "import time\nfrom pathlib import Path\nfrom server.worker import main as worker\n"
         "from server.worker.pump import Pump\nworker._GRACE_S = 0\n"
-        f"async def hang(self):\n    Path({str(mails)!r}).touch()\n    while True: time.sleep(0.1)\nPump._look = hang"
+        f"async def hang(self):\n    Path({str(hangs)!r}).touch()\n    while True: time.sleep(0.1)\nPump._look = hang"
     )
-    with worker_process(own_database_url, redis_url, mails / "none", code=code) as process:
-        await until(mails.exists, "the worker does not hang")
+    with worker_process(own_database_url, redis_url, mails, code=code) as process:
+        await until(hangs.exists, "the worker does not hang")
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 60) == 1

@@ -43,7 +43,7 @@ async def feed_of_customer(client: Client, world: World, booked: Booked) -> str:
     rows = await world.sql(
         "SELECT payload FROM outbox WHERE business_id = $1 AND kind = 'customer.feed_requested'", world.business_id
     )
-    return world.core.vault.feed_token(rows[-1]["payload"]["feed"])
+    return world.core.vault.new_feed_token(rows[-1]["payload"]["feed"])
 
 
 def events_of(text: str) -> list[icalendar.Event]:

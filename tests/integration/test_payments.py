@@ -173,7 +173,7 @@ async def test_a_cancelled_appointment_that_was_paid_is_paid_back(
     begun = await begin(shop, world)
     await pay(shop, stripe)
     salt = (await world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
-    token = world.core.vault.manage_token(salt)
+    token = world.core.vault.new_manage_token(salt)
     await cancel(world.core, await target_of_token(world.core, token), no_key())
     assert await status_of(world) == ["returning"]
     from uuid import UUID
@@ -303,7 +303,7 @@ async def test_a_paid_appointment_that_is_cancelled_says_so_and_what_comes_back(
     begun = await begin(shop, world)
     await pay(shop, stripe)
     salt = (await world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
-    await cancel(world.core, await target_of_token(world.core, world.core.vault.manage_token(salt)), no_key())
+    await cancel(world.core, await target_of_token(world.core, world.core.vault.new_manage_token(salt)), no_key())
 
     page = await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
 

@@ -14,6 +14,8 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -29,6 +31,17 @@ from server.store.schema.base import (
     unique_in_business,
     versioned,
 )
+
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("id", SmallInteger, nullable=False, server_default=text("1"), autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    created_at(),
+    PrimaryKeyConstraint("id"),
+    CheckConstraint("id = 1", name="only_one"),
+)
+"""One row, of the whole installation: a word that only its secrets open."""
 
 businesses = Table(
     "businesses",

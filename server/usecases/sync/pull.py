@@ -315,7 +315,7 @@ class _Reader:
         for each in busy:
             if each.uid and len(each.uid) == 32 and len(each.spans) == 1:
                 start, end, _ = each.spans[0]
-                if any(turn.core.vault.busy_uid(feed, start, end) == each.uid for feed in feeds):
+                if any(turn.core.vault.is_busy_uid(each.uid, feed, start, end) for feed in feeds):
                     own.add(each.uid)
         return own
 

@@ -72,6 +72,7 @@ _ADA = Attendee(
     partstat="NEEDS-ACTION",
     answers={},
     token_salt=b"",
+    token_hash=b"",
     cancelled_at=None,
     fee_minor=0,
     terms=_DAY_BEFORE,
