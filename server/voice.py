@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import (
     format_date,
-    format_interval,
     format_skeleton,
     format_time,
     get_timezone_location,
@@ -32,6 +31,12 @@ from server.domain.currencies import digits_of, in_units
 LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "ja", "ar")
 _LONGEST_TAG = 35
 """Characters that a language tag needs (RFC 5646, 4.4.1)."""
+_AT = {"en": " at ", "de": " um ", "fr": " à ", "es": ", ", "pt": " às ", "nl": " om ", "ja": " ", "ar": " في "}
+"""Between a date and its time (CLDR, `dateTimeFormat-type-atTime`, which Babel does not carry)."""
+_ONE_HOUR = {"es": "1 h", "pt": "1 h"}
+"""Where Babel says "1 horas": it looks for a form for one in the long names where the short ones need none."""
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
+"""Where a currency's code needs a space before the amount (CLDR, `currencySpacing`, which Babel does not heed)."""
 _UNBROKEN = str.maketrans({" ": "\u00a0", "\u2009": "\u202f"})
 
 
@@ -71,14 +76,13 @@ class Voice:
             # The clocks change meanwhile: "2:30 – 2:15" needs to say which.
             times = " – ".join(f"{self.clock(each)} ({self.zone_name(each)})" for each in (start, end))
         else:
-            pattern = "hm" if "a" in self._locale.time_formats["short"].pattern else "Hm"
             # Without a place to break, so that a narrow screen shows the times below the date.
-            times = format_interval(start, end, pattern, tzinfo=self._zone, locale=self._locale).translate(_UNBROKEN)
+            times = f"{self.clock(start)} – {self.clock(end)}".translate(_UNBROKEN)
         return self._together(self.day(start), times)
 
     def moment(self, moment: datetime) -> str:
-        """The date with its weekday, and the time."""
-        return self._together(self.day(moment), self.clock(moment))
+        """The date with its weekday, and the time: as `dateStyle: full` and `timeStyle: short` in the widget."""
+        return f"{self.day(moment)}{_AT[self.language]}{self.clock(moment)}"
 
     def zone_name(self, moment: datetime) -> str:
         """What the time of the reader's zone is called at that moment."""
@@ -92,17 +96,21 @@ class Voice:
         """
         An amount in the currency's smallest unit.
 
-        With the digits of ISO 4217: Babel's are how people usually write, and would round what is charged.
+        With the digits of ISO 4217, or none where all are zero, as in the widget: Babel's are how people usually write,
+        and would round what is charged.
         """
+        amount = in_units(minor, currency)
         pattern = copy(self._locale.currency_formats["standard"])
-        pattern.frac_prec = (digits_of(currency),) * 2
-        return str(pattern.apply(in_units(minor, currency), self._locale, currency=currency, currency_digits=False))
+        pattern.frac_prec = (0, 0) if amount == amount.to_integral_value() else (digits_of(currency),) * 2
+        said = pattern.apply(amount, self._locale, currency=currency, currency_digits=False)
+        return _LETTER_BEFORE_DIGIT.sub("\u00a0", said)
 
     def length(self, minutes: int) -> str:
         """Hours and minutes, as far as there are any."""
         hours, rest = divmod(minutes, 60)
         parts = ((hours, "duration-hour"), (rest, "duration-minute"))
-        return " ".join(format_unit(count, unit, "short", locale=self._locale) for count, unit in parts if count)
+        said = [format_unit(count, unit, "short", locale=self._locale) for count, unit in parts if count]
+        return " ".join([_ONE_HOUR.get(self.language, said[0]), *said[1:]] if hours == 1 else said)
 
     def day(self, moment: datetime) -> str:
         """The date with its weekday."""

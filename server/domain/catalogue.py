@@ -4,11 +4,13 @@ Owns what is offered, as the rules see it: a service by one provider at one loca
 Leaves who may edit it to `usecases/catalogue`.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from server.domain.appointment import Appointment
 from server.domain.claims import Claim
 from server.domain.hours import DateException, Sheet, WeeklyWindow, open_sheet
 from server.domain.intervals import Spans
@@ -16,6 +18,7 @@ from server.domain.quotas import Had
 from server.domain.reminders import ReminderRule
 from server.domain.rules import Question
 from server.domain.terms import Approval, Terms
+from server.domain.zones import local_date, zone
 
 _MOST_SHEETS = 128
 
@@ -170,6 +173,28 @@ class Taken:
     """Providers whose own calendars have not been read for too long: what is in them nobody knows."""
     had: Had | None = None
     """What the stranger who asks has already, where the question said who that is."""
+
+
+def without(taken: Taken, moving: Appointment, claims: Iterable[Claim] = ()) -> Taken:
+    """
+    *taken* as it is for *moving*, which gives up its own time.
+
+    Args:
+        claims: What it owns; none where they are gone already.
+    """
+    own: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+    for claim in claims:
+        own[claim.resource_id].add((claim.start, claim.end))
+    kept = {resource: [span for span in spans if span not in own[resource]] for resource, spans in taken.claims.items()}
+    provider, start = moving.provider_id, int(moving.start.timestamp())
+    day = local_date(zone(moving.timezone), start)
+    days = taken.booked_on.get(provider, {})
+    counted = {**taken.booked_on, provider: {**days, day: days[day] - 1}} if day in days else taken.booked_on
+    classes = {
+        each: {at: left for at, left in places.items() if (each, at) != (provider, start)}
+        for each, places in taken.classes.items()
+    }
+    return replace(taken, claims=kept, booked_on=counted, classes=classes)
 
 
 def question_for(

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from server.domain.appointment import Appointment, Attendee, Place
+from server.domain.claims import Claim
 from server.domain.events import Fact
 from server.domain.lifecycle import OWNS_TIME, Status
 from server.domain.reminders import PlannedReminder
@@ -308,14 +309,16 @@ async def write_move(
     return int(row["claimed"]), int(row["remembered"])
 
 
-async def claimed_resources(session: Session, appointment: Appointment) -> list[tuple[int, datetime, datetime]]:
-    """What *appointment* owns: `(resource, start, end)`."""
+async def claimed_resources(session: Session, appointment: Appointment) -> list[Claim]:
+    """What *appointment* owns."""
     rows = await session.fetch(
-        "SELECT resource_id, lower(during), upper(during) FROM claims WHERE business_id = $1 AND appointment_id = $2",
+        "SELECT resource_id, floor(extract(epoch FROM lower(during)))::bigint,"
+        " ceil(extract(epoch FROM upper(during)))::bigint"
+        " FROM claims WHERE business_id = $1 AND appointment_id = $2",
         appointment.business_id,
         appointment.id,
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [Claim(*row) for row in rows]
 
 
 async def claimed_spans(

@@ -5,20 +5,19 @@ Leaves the statements that write to `store/booking`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from server.domain.appointment import Appointment, SlotChoice
 from server.domain.bounds import EVERY_RULE, OVERRIDE, Bounds
-from server.domain.catalogue import Offer, Taken, cheapness, question_for
+from server.domain.catalogue import Offer, Taken, cheapness, question_for, without
 from server.domain.claims import Claim, pick_resources
 from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken, TermsChanged
 from server.domain.networks import Networks
 from server.domain.quotas import Wanting, refuse_too_much
 from server.domain.slots import Refusal, explain
 from server.domain.terms import Terms
-from server.domain.zones import day_span, local_date, zone
+from server.domain.zones import day_span, local_date
 from server.store.booking import Seat, find_class
 from server.store.engine import Database, Session
 from server.store.locks import in_order, key_of, keys_for
@@ -241,16 +240,6 @@ def fairest_first(offers: Sequence[Offer], taken: Taken, start: int) -> list[Off
         return cheapness(offer), not fills, booked, (turn[offer.provider.id] - day.toordinal()) % len(everyone)
 
     return sorted(offers, key=rank)
-
-
-def without(taken: Taken, moving: Appointment) -> Taken:
-    """*taken* as it would be without *moving*, whose claims are gone already."""
-    day = local_date(zone(moving.timezone), int(moving.start.timestamp()))
-    days = taken.booked_on.get(moving.provider_id, {})
-    if day not in days:
-        return taken
-    counted = {**taken.booked_on, moving.provider_id: {**days, day: days[day] - 1}}
-    return replace(taken, booked_on=counted)
 
 
 async def with_alternatives(database: Database, choice: SlotChoice, offers: Sequence[Offer]) -> SlotTaken:

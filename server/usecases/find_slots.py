@@ -5,19 +5,25 @@ Leaves caching to whoever asks, and the wording of the answer to `web/shapes/ava
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from server.domain.catalogue import Offer, Taken, ceil_second, cheapness, question_for
+from server.domain.appointment import Appointment
+from server.domain.catalogue import Offer, Taken, ceil_second, cheapness, question_for, without
+from server.domain.claims import Claim
 from server.domain.slots import Refusal, explain, find_starts
 from server.domain.zones import day_span, zone
+from server.store.appointments import claimed_resources
 from server.store.engine import Session
 from server.store.profile import home_zone
 from server.store.taken import load_taken
+from server.usecases.agreeing import as_agreed
 from server.usecases.core import Core
 from server.usecases.offering import offers_of, with_current_offers
+from server.usecases.places import Target
 
 _STRIDE_S = 31 * 86_400
 
@@ -70,8 +76,47 @@ async def find_slots(core: Core, query: SlotQuery) -> Availability:
     return await with_current_offers(lambda anew: _find(core, query, anew=anew))
 
 
-async def _find(core: Core, query: SlotQuery, *, anew: bool) -> Availability:
+async def find_slots_to_move(
+    core: Core,
+    target: Target,
+    *,
+    provider: str | None = None,
+    first: date,
+    last: date,
+    where: ZoneInfo | None = None,
+) -> Availability:
+    """
+    The free slots that *target* could move to: its own time does not stand in its way, and is not among them.
+
+    Three queries, and those of `find_slots`.
+
+    Args:
+        provider: None: the same.
+
+    Raises:
+        NotFound: The service is not offered there any more, or there is no such provider.
+    """
+    appointment = target.appointment
+    query = SlotQuery(
+        business=appointment.business,
+        service=appointment.service,
+        provider=provider or appointment.provider,
+        location=appointment.location,
+        first=first,
+        last=last,
+        where=where,
+    )
+    found = await with_current_offers(lambda anew: _find(core, query, anew=anew, moving=target))
+    own = int(appointment.start.timestamp())
+    if query.provider != appointment.provider:
+        return found
+    return replace(found, slots=[slot for slot in found.slots if slot[0] != own])
+
+
+async def _find(core: Core, query: SlotQuery, *, anew: bool, moving: Target | None = None) -> Availability:
     offers = await _offers(core, query, anew=anew)
+    if moving is not None:
+        offers = as_agreed(offers, moving.appointment, moving.attendee)
     if not offers:
         async with core.database.reading() as session:
             where = query.where or zone(await home_zone(session, query.business))
@@ -79,9 +124,10 @@ async def _find(core: Core, query: SlotQuery, *, anew: bool) -> Availability:
     where = query.where or offers[0].location.zone
     window = day_span(where, query.first, query.last)
     async with core.database.reading() as session:
-        taken = await load_taken(session, offers, window)
+        taken_in = partial(_taken_for, session, offers, await _given_up(session, moving))
+        taken = await taken_in(window)
         slots = free_slots(offers, taken, window, now=session.now)
-        next_available = slots[0][0] if slots else await _next_start(session, offers, after=window[1])
+        next_available = slots[0][0] if slots else await _next_start(session, offers, taken_in, after=window[1])
     return Availability(
         where=where,
         first=query.first,
@@ -115,13 +161,37 @@ def _differing_terms(offers: Sequence[Offer]) -> dict[str, tuple[int, int]]:
     return terms if len(set(terms.values())) > 1 else {}
 
 
-async def _next_start(session: Session, offers: Sequence[Offer], *, after: int) -> int | None:
+@dataclass(frozen=True, slots=True)
+class _GivenUp:
+    """What an appointment that moves gives up; a class that goes on without one customer gives up nothing."""
+
+    appointment: Appointment
+    claims: Sequence[Claim]
+
+
+async def _given_up(session: Session, moving: Target | None) -> _GivenUp | None:
+    if moving is None or not moving.gives_up_its_time:
+        return None
+    owned = await claimed_resources(session, moving.appointment)
+    return _GivenUp(moving.appointment, owned)
+
+
+async def _taken_for(
+    session: Session, offers: Sequence[Offer], given_up: _GivenUp | None, window: tuple[int, int]
+) -> Taken:
+    taken = await load_taken(session, offers, window)
+    return without(taken, given_up.appointment, given_up.claims) if given_up else taken
+
+
+async def _next_start(
+    session: Session, offers: Sequence[Offer], taken_in: Callable[[tuple[int, int]], Awaitable[Taken]], *, after: int
+) -> int | None:
     """The first free start from *after* on: everything up to the horizon is read once, then walked by month."""
     begin = max(after, ceil_second(session.now))
     end = ceil_second(session.now) + offers[0].service.horizon_s + 1
     if begin >= end:
         return None
-    taken = await load_taken(session, offers, (begin, end))
+    taken = await taken_in((begin, end))
     for low in range(begin, end, _STRIDE_S):
         slots = free_slots(offers, taken, (low, min(low + _STRIDE_S, end)), now=session.now)
         if slots:

@@ -13,6 +13,7 @@ from server.domain.errors import SlotTaken
 from server.domain.events import Fact
 from server.domain.lifecycle import Step, after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
+from server.store.appointments import release_claims
 from server.store.booking import move_attendee
 from server.store.engine import Session
 from server.usecases.agreeing import Move, as_agreed, newly_agreed
@@ -32,7 +33,11 @@ async def move_seat(core: Core, session: Session, move: Move, offers: list[Offer
     if is_there_already(old, offers, start):
         return await stay(core, session, old, once=once)
     check_in_time(session, target, old, attendee)
-    choice, seat = await with_seat(session, await choose(session, as_agreed(offers, old, attendee), start), start)
+    last = replace(target, appointment=old, attendee=attendee).gives_up_its_time
+    if last:
+        await release_claims(session, old)
+    chosen = await choose(session, as_agreed(offers, old, attendee), start, moving=old if last else None)
+    choice, seat = await with_seat(session, chosen, start)
     terms = await newly_agreed(session, choice.offer, move, old, attendee)
     service = choice.offer.service
     new = new_appointment(
@@ -64,6 +69,6 @@ async def move_seat(core: Core, session: Session, move: Move, offers: list[Offer
     if not written.owns(choice.resources):
         raise SlotTaken
     once.check(written.remembered)
-    step = Step.LEAVE if old.seats_taken > 1 else Step.CANCEL
+    step = Step.CANCEL if last else Step.LEAVE
     await take_step(session, old, step, target.actor, attendee=attendee)
     return moved

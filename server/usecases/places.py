@@ -5,6 +5,7 @@ Leaves changing it to its neighbours.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from server.domain.appointment import Appointment, Attendee, Place
@@ -27,6 +28,11 @@ class Target:
     override: str | None = None
     """Why staff breaks what is promised to customers; None if they do not."""
 
+    @property
+    def gives_up_its_time(self) -> bool:
+        """Whether moving frees the time: a class goes on without one customer, unless it was the last."""
+        return self.attendee is None or self.appointment.capacity == 1 or self.appointment.seats_taken <= 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -36,6 +42,8 @@ class View:
     can_cancel: bool
     can_reschedule: bool
     late_fee_minor: int
+    now: datetime
+    """When this was so, by the database's clock."""
 
 
 async def target_of_token(core: Core, token: str) -> Target:
@@ -88,6 +96,7 @@ async def view(core: Core, token: str) -> View:
         can_cancel=alive and now < appointment.start and (in_time or terms.cancel_fee_minor > 0),
         can_reschedule=can_move,
         late_fee_minor=0 if in_time else terms.cancel_fee_minor,
+        now=now,
     )
 
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from server.domain.appointment import Appointment, SlotChoice
 from server.domain.bounds import bounds_of
 from server.domain.catalogue import Offer
-from server.domain.claims import Claim
 from server.domain.consequences import consequence_of
 from server.domain.errors import SlotTaken
 from server.domain.events import Fact
@@ -72,8 +71,7 @@ async def _reschedule(core: Core, move: Move, choice: SlotChoice, *, anew: bool)
     async with core.database.reading() as session:
         owned = await claimed_resources(session, appointment)
     # Both the old time and the new one are locked, in one order with everybody else's: A to B cannot wait for B to A.
-    old = [Claim(resource, int(s.timestamp()), -int(-e.timestamp() // 1)) for resource, s, e in owned]
-    locks = in_order([*locks_for([*offers, *agreed], move.start), *keys_for(old)])
+    locks = in_order([*locks_for([*offers, *agreed], move.start), *keys_for(owned)])
 
     async def work(session: Session) -> Appointment:
         if attendee is not None and appointment.shared:

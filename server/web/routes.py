@@ -55,9 +55,9 @@ from server.web.shapes.appointments import (
     PlaceAnswer,
     StaffRescheduleOrder,
 )
-from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery
+from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery, MoveQuery
 from server.web.shapes.base import AnyQuery
-from server.web.shapes.book import BookQuery, EmbedQuery
+from server.web.shapes.book import BookQuery, EmbedQuery, ManageQuery
 from server.web.shapes.calendars import NoticeQuery, SignInQuery
 from server.web.shapes.health import Readiness
 from server.web.widget import widget_routes
@@ -93,6 +93,9 @@ ROUTES: Sequence[Route] = (
           "Booking", "Book a time", body=AppointmentOrder, answers={201: AppointmentAnswer}, idempotent=True),
     Route("GET", PLACE, Who.TOKEN, places.get_place,
           "Booking", "The customer's view of an appointment", answers={200: PlaceAnswer}),
+    Route("GET", f"{PLACE}/availability", Who.TOKEN, places.get_move_availability,
+          "Booking", "Free slots that it could be moved to: it does not stand in its own way",
+          query=MoveQuery, answers={200: AvailabilityAnswer}),
     Route("POST", f"{PLACE}/cancel", Who.TOKEN, places.cancel_place,
           "Booking", "Cancel, by policy",
           body=CancelOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
@@ -140,9 +143,9 @@ ROUTES: Sequence[Route] = (
           answers={303: None},
           media_type="text/html"),
     Route("GET", "/manage/at/{id}", Who.PUBLIC, get_manage,
-          "Pages", "An appointment, for its customer", query=AnyQuery, answers={200: None}, media_type="text/html"),
+          "Pages", "An appointment, for its customer", query=ManageQuery, answers={200: None}, media_type="text/html"),
     Route("POST", "/manage/at/{id}", Who.PUBLIC, post_manage,
-          "Pages", "Its form, for browsers without JavaScript", query=AnyQuery,
+          "Pages", "Its form, for browsers without JavaScript", query=ManageQuery,
           answers={303: None}, media_type="text/html"),
     Route("GET", "/embed", Who.PUBLIC, get_embed,
           "Pages", "How to put the widget on a site", query=EmbedQuery, answers={200: None}, media_type="text/html"),

@@ -57,6 +57,7 @@ async def test_axe_finds_nothing_on_any_step(visitor: MakeVisitor, shop: World, 
     await robin.page.locator("[part~=zone] button").click()
     assert await faults(robin) == [], "zones"
 
+    await robin.later_day()
     await robin.times.first.click()
     await robin.page.locator("[part~=submit]").click()
     await expect(robin.page.locator("[part~=mistake]").first).to_be_visible()

@@ -78,6 +78,7 @@ async def test_what_was_booked_is_moved_and_cancelled_in_the_same_element(visito
     robin = await visitor()
     await robin.listening()
     await robin.open()
+    await robin.later_day()
     await robin.book_first()
 
     await robin.button("Change or cancel").click()

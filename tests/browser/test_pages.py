@@ -281,12 +281,12 @@ async def test_the_widget_s_file_is_kept_for_ever_under_its_exact_name_and_brief
 
 async def test_the_plain_page_books_at_the_place_whose_times_it_shows(client: Client, chain: World) -> None:
     times = await (await client.get(f"/book/{chain.slug}", params={"service": "wash"})).text()
-    assert "Times in Berlin" in times
+    assert "Times in Central European" in times
     links = re.findall(r"location=(\w+)&amp;start", times)
     assert set(links) == {"here"}
 
     bens = await (await client.get(f"/book/{chain.slug}", params={"service": "wash", "provider": "ben"})).text()
-    assert "Times in Lisbon" in bens
+    assert "Times in Western European" in bens
     assert set(re.findall(r"location=(\w+)&amp;start", bens)) == {"there"}
 
     start = chain.at(10).isoformat()
@@ -302,7 +302,7 @@ async def test_a_time_that_is_not_offered_leads_back_to_those_that_are(client: C
     ).text()
 
     assert "This time is not offered any more." in page
-    assert "Times in Berlin" in page
+    assert "Times in Central European" in page
 
 
 async def test_the_field_that_is_wrong_is_marked_and_told(client: Client, shop: World) -> None:
@@ -362,3 +362,49 @@ async def test_in_a_frame_the_plain_form_leaves_the_frame(client: Client, shop: 
     """The appointment's page may be shown in none, and its session would not arrive there."""
     where = {"service": "cut", "start": shop.at(10).isoformat()}
     assert 'target="_top"' in await (await client.get(f"/book/{shop.slug}", params=where)).text()
+
+
+async def test_without_javascript_an_appointment_moves_by_a_step(visitor: MakeVisitor, shop: World) -> None:
+    """Its own time does not stand in its way: half an hour later is free only for who has this hour."""
+    await shop.service("colour", duration_min=60, slot_step_min=30)
+    booked = await shop.book(shop.at(11), service="colour")
+    robin = await visitor(java_script_enabled=False)
+    await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
+
+    await robin.page.get_by_role("link", name="Move", exact=True).click()
+    await robin.page.get_by_role("link", name="11:30", exact=True).first.click()
+    await robin.button("Move").click()
+
+    await expect(robin.heading("Your appointment")).to_be_visible()
+    assert [tuple(row)[1:] for row in await robin.appointments()] == [(shop.at(11, 30), 1)]
+
+
+async def test_a_move_to_a_time_that_is_taken_meanwhile_says_so(client: Client, shop: World) -> None:
+    booked = await shop.book(shop.at(11))
+    await shop.book(shop.at(12))
+    where, cookie = await session_of(client, booked.manage_token)
+
+    answer = await client.post(where, params={"start": shop.at(12).isoformat()}, headers=cookie)
+
+    assert answer.status == 409
+    assert "This time was just taken." in await answer.text()
+
+
+async def test_the_page_of_an_appointment_says_what_it_costs_and_where_it_is(client: Client, shop: World) -> None:
+    await shop.service("colour", duration_min=90, price_minor=4850, change_window_min=2880, cancel_fee_minor=1500)
+    await shop.sql("UPDATE locations SET address = 'Some Street 1' WHERE business_id = $1", shop.business_id)
+    booked = await shop.book(shop.at(11), service="colour")
+
+    where, cookie = await session_of(client, booked.manage_token)
+
+    page = await (await client.get(where, headers={**cookie, "Accept-Language": "en-GB"})).text()
+
+    for said in ("1 hr 30 mins · €48.50", "Some Street 1", "Free to cancel until", "Then it costs €15."):
+        assert said in page, said
+
+
+async def session_of(client: Client, token: str) -> tuple[str, dict[str, str]]:
+    """The page behind a manage link, and the header that opens it."""
+    answer = await client.get(f"/manage/{token}", allow_redirects=False)
+    where = answer.headers["Location"].partition("//")[2].partition("/")[2]
+    return f"/{where}", {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}

@@ -223,9 +223,7 @@ async def test_M124_a_hold_with_somebody_dearer_says_so_before_it_is_booked(visi
     await with_own_terms(shop)
     robin = await visitor()
     await robin.open(service="any")
-    await robin.page.locator("[part~=turn]").last.click()
-    await robin.page.locator("[part~=day-free]").nth(8).click()
-    await expect(robin.times.first).to_be_visible()
+    await robin.later_day()
     await shop.sql(
         "INSERT INTO busy_blocks (business_id, provider_id, during, source)"
         " SELECT business_id, id, tstzrange(now(), now() + interval '40 days'), 'time_off' FROM providers"
@@ -261,8 +259,9 @@ async def test_M124_the_plain_page_shows_each_time_once_and_books_what_it_showed
 async def terms_booked(shop: World) -> list[Any]:
     """Provider, length and price of what is booked."""
     rows: list[Any] = await shop.sql(
-        "SELECT p.slug, extract(epoch FROM a.ends_at - a.starts_at)::int, a.price_minor"
+        "SELECT p.slug, extract(epoch FROM a.ends_at - a.starts_at)::int, t.price_minor"
         " FROM appointments a JOIN providers p ON p.business_id = a.business_id AND p.id = a.provider_id"
+        " JOIN attendees t ON t.business_id = a.business_id AND t.appointment_id = a.id"
         " WHERE a.business_id = $1 AND a.status = 'confirmed' ORDER BY a.id",
         shop.business_id,
     )

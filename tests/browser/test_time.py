@@ -5,6 +5,7 @@ language.
 Leaves arithmetic with dates to the widget's own tests.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,10 +22,10 @@ async def test_a_visitor_from_elsewhere_sees_the_place_s_times_and_their_own(vis
     robin = await visitor(timezone_id="America/New_York")
     await robin.open()
 
-    await expect(robin.button("Times in Berlin")).to_be_visible()
+    await expect(robin.button("Times in Central European", exact=False)).to_be_visible()
     await robin.times.first.click()
 
-    await expect(robin.page.get_by_text("in your time zone (America/New York)")).to_be_visible()
+    await expect(robin.page.get_by_text("in your time zone (Eastern ")).to_be_visible()
     await robin.fill()
     await robin.button("Book").click()
     await expect(robin.heading("You are booked")).to_be_visible()
@@ -37,12 +38,12 @@ async def test_another_zone_moves_the_times_and_not_the_moment(visitor: MakeVisi
     await robin.open()
     before = await robin.times.first.inner_text()
 
-    await robin.button("Times in Berlin").click()
+    await robin.button("Times in Central European", exact=False).click()
     field = robin.page.get_by_role("combobox", name="Find your city")
     await expect(field).to_be_focused()
     await field.press_sequentially("Europe/London")
 
-    await expect(robin.button("Times in London")).to_be_visible()
+    await expect(robin.button(re.compile("Times in (Greenwich Mean|British Summer) Time"))).to_be_visible()
     after = await robin.times.first.inner_text()
     assert (int(before.split(":")[0]) - int(after.split(":")[0])) % 24 == 1
 
@@ -52,7 +53,7 @@ async def test_an_online_service_is_shown_in_the_visitor_s_zone(visitor: MakeVis
     robin = await visitor(timezone_id="Asia/Tokyo")
     await robin.open()
 
-    await expect(robin.button("Times in Tokyo")).to_be_visible()
+    await expect(robin.button("Times in Japan Standard Time")).to_be_visible()
 
 
 CHANGES = {

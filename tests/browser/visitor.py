@@ -4,6 +4,7 @@ Owns somebody who visits a web site with the widget, and that site.
 Leaves what they do there to the tests. Things are found as people find them: by role and name.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,7 +83,7 @@ class Visitor:
         """Headers of an answer that a test gives instead of the server."""
         return {"Access-Control-Allow-Origin": self.host.origin}
 
-    def button(self, name: str, *, exact: bool = True) -> Locator:
+    def button(self, name: str | re.Pattern[str], *, exact: bool = True) -> Locator:
         """A button by its name."""
         return self.page.get_by_role("button", name=name, exact=exact).filter(visible=True)
 
@@ -99,6 +100,12 @@ class Visitor:
         """Types into the form."""
         await self.page.get_by_label("Name", exact=True).fill(name)
         await self.page.get_by_label("Email", exact=True).fill(email)
+
+    async def later_day(self) -> None:
+        """Goes on to a day on which all times are free, whatever time of the day it is now."""
+        await self.page.locator("[part~=turn]").last.click()
+        await self.page.locator("[part~=day-free]").nth(8).click()
+        await expect(self.times.first).to_be_visible()
 
     async def book_first(self) -> None:
         """The shortest way from the times to a booking."""

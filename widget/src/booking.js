@@ -46,7 +46,7 @@ export function select(s, slot) {
   const { provider, service } = s;
   const free = slot.providers ?? [];
   const who = provider || (service && differs(service, free) ? free[0] : "");
-  go(s, s.place ? "move" : "details", { slot, who, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
+  go(s, s.place ? "move" : "details", { slot, who, terms: undefined, key: newKey(), holdOver: false, instead: undefined, sent: undefined });
   if (!s.place) inTurn(() => hold(s, slot));
 }
 
@@ -58,15 +58,24 @@ async function hold(s, slot) {
   const wanted = () => s.slot === slot && s.step === "details";
   if (!wanted() || s.hold) return;
   try {
-    const { hold, provider } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
+    const { hold, provider, terms } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
     const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
-    if (wanted()) change(s, { hold, heldUntil, who: provider });
+    if (wanted()) change(s, { hold, heldUntil, who: provider, terms });
     else await release(s, hold);
   } catch (/** @type {any} */ error) {
     if (wanted() && error.status === 409) lost(s, error);
     // Else it is booked without being held.
   }
 }
+
+/**
+ * What is promised: by the hold, else by whoever the time is with; whoever moves keeps what they were promised.
+ *
+ * @param {State} s
+ * @returns {import("./catalogue.js").Terms}
+ */
+export const shownTerms = ({ service, place, terms, who }) =>
+  place?.terms ?? terms ?? termsWith(/** @type {import("./catalogue.js").Service} */ (service), who);
 
 /**
  * Counts the hold down, each second.
@@ -135,7 +144,7 @@ export async function submit(s) {
   if (!s.waits) return; // it was taken
   // Whom it is with was shown with what it costs: it is booked so, or not at all.
   const order = { ...asked(s), provider: s.who, start: slot.start, customer: customer(s), answers: s.form.answers, hold: s.hold };
-  await book(s, order, service.payment === "online" && termsWith(service, s.who).price_minor > 0);
+  await book(s, order, service.payment === "online" && shownTerms(s).price_minor > 0);
 }
 
 /**

@@ -11,8 +11,9 @@
  * @typedef {{ slug: string, name: string, description: string, duration_min: number, price_minor: number,
  *   currency: string, currency_digits: number, capacity: number, approval: "automatic" | "manual", payment: "on_site" | "online",
  *   questions: Question[], phone_required: boolean, waitlist: boolean, change_window_min: number, cancel_fee_minor: number,
- *   providers: string[], provider_terms: Record<string, Terms> }} Service
- * @typedef {{ duration_min: number, price_minor: number }} Terms What one takes and costs.
+ *   providers: string[], provider_terms: Record<string, Partial<Terms>> }} Service
+ * @typedef {{ duration_min: number, price_minor: number, currency: string, currency_digits: number, change_window_min: number,
+ *   cancel_fee_minor: number }} Terms What it takes and costs, and changing it costs.
  * @typedef {{ slug: string, name: string, description: string, phone: string, theme: Record<string, any>,
  *   locations: Location[], services: Service[], providers: Provider[], policies: { hold_s: number, most_days: number },
  *   availability?: any }} Profile
@@ -45,7 +46,7 @@ export const providersOf = (profile, service, location) =>
  * @param {string | undefined} provider
  * @returns {Terms}
  */
-export const termsWith = (service, provider = "") => service.provider_terms[provider] ?? service;
+export const termsWith = (service, provider = "") => ({ ...service, ...service.provider_terms[provider] });
 
 /**
  * Whether it matters to the customer which of *providers* it is.

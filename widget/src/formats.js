@@ -23,15 +23,16 @@ export const city = (zone) => zone.replace(/.*\//, "").replaceAll("_", " ");
 
 /** @type {Intl.DateTimeFormatOptions} */
 const DAY = { weekday: "long", day: "numeric", month: "long" };
-/** @type {Intl.DateTimeFormatOptions} */
-const CLOCK = { hour: "numeric", minute: "2-digit" };
+/** As the server writes them in mails and on pages: `server/voice.py`. @type {Intl.DateTimeFormatOptions} */
+const CLOCK = { timeStyle: "short" };
 
 export class Formats {
   /**
    * @param {string} locale
    */
   constructor(locale) {
-    this.locale = locale;
+    /** In the digits of the server's mails and pages, which engines choose differently. */
+    this.locale = locale.includes("-u-") ? locale : `${locale}-u-nu-latn`;
     const region = /** @type {any} */ (new Intl.Locale(locale));
     /** 1 is Monday. */
     this.firstDay = (region.getWeekInfo?.() ?? region.weekInfo)?.firstDay ?? 1;
@@ -76,10 +77,21 @@ export class Formats {
   /**
    * @param {number} moment
    * @param {string} [zone] The visitor's own if none is named.
-   * @param {"short" | "shortOffset"} [timeZoneName]
    */
-  time(moment, zone, timeZoneName) {
-    return this.date(moment, { ...CLOCK, timeZone: zone, timeZoneName });
+  time(moment, zone) {
+    return this.date(moment, { ...CLOCK, timeZone: zone });
+  }
+
+  /**
+   * What *zone* is called then.
+   *
+   * @param {number} moment
+   * @param {string | undefined} zone
+   * @param {"short" | "long"} [timeZoneName]
+   */
+  zone(moment, zone, timeZoneName = "long") {
+    const parts = new Intl.DateTimeFormat(this.locale, { timeZone: zone, timeZoneName }).formatToParts(moment);
+    return parts.find(({ type }) => type === "timeZoneName")?.value;
   }
 
   /**
@@ -94,7 +106,7 @@ export class Formats {
     return new Map(
       slots.map((slot, place) => {
         const label = /** @type {string} */ (plain[place]);
-        return [slot, plain.indexOf(label) === plain.lastIndexOf(label) ? label : this.time(slot.at, zone, "short")];
+        return [slot, plain.indexOf(label) === plain.lastIndexOf(label) ? label : `${label} ${this.zone(slot.at, zone, "short")}`];
       }),
     );
   }
@@ -115,7 +127,7 @@ export class Formats {
    * @param {string | undefined} zone The visitor's own if none is named.
    */
   moment(moment, zone) {
-    return this.date(moment, { ...DAY, ...CLOCK, timeZone: zone });
+    return this.date(moment, { dateStyle: "full", ...CLOCK, timeZone: zone });
   }
 
   /**

@@ -45,6 +45,7 @@ import { FreeTimes } from "./month.js";
  * @property {boolean} [zonesOpen]
  * @property {Slot} [slot]
  * @property {string} [who] Whom the chosen time is with, if that is known, or matters to what it costs.
+ * @property {import("./catalogue.js").Terms} [terms] What the hold promises.
  * @property {string} [hold]
  * @property {number} [heldUntil] When the hold runs out, in milliseconds of this browser's clock.
  * @property {boolean} [holdOver]

@@ -47,9 +47,13 @@ export async function enter(s, answer) {
 
 /** @param {State} s */
 async function arrive(s) {
+  const now = s.place ? dateIn(s.free.zone, Date.parse(s.place.start)) : ""; // who moves, moves from there
+  const month = now.slice(0, 7);
+  if (month > s.month) await show(s, month);
   const next = s.free.nexts.get(s.month);
   if (next && !s.free.freeIn(s.month)[0]) await show(s, dateIn(s.free.zone, next).slice(0, 7));
-  change(s, { day: s.free.freeIn(s.month)[0] ?? "" });
+  const free = s.free.freeIn(s.month);
+  change(s, { day: free.find((day) => day >= now) ?? free[0] ?? "" });
 }
 
 /**
@@ -116,7 +120,7 @@ export async function load(s, quietly) {
   const here = () => free === s.free && month === s.month && s.step === "time";
   if (!quietly) change(s, { waits: true });
   try {
-    const answer = await ask(s, path(s, `/availability${query({ ...asked(s), ...rangeOf(month, today(s)), tz: shownZone(s) })}`));
+    const answer = await ask(s, whereFree(s, { ...rangeOf(month, today(s)), tz: shownZone(s) }));
     free.learn(answer, month);
     change(s, quietly || !here() ? {} : { waits: false, problem: undefined });
     if (here()) listen(s);
@@ -125,6 +129,17 @@ export async function load(s, quietly) {
   }
   return here();
 }
+
+/**
+ * Whoever moves asks with their own appointment, which does not stand in its way.
+ *
+ * @param {State} s
+ * @param {Record<string, string>} days
+ */
+const whereFree = (s, days) =>
+  s.place
+    ? `/v1/appointments/${s.token}/availability${query({ ...days, provider: s.provider })}`
+    : path(s, `/availability${query({ ...asked(s), ...days })}`);
 
 /**
  * Others may have taken something meanwhile. Only while times are looked at.

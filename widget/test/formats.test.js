@@ -1,6 +1,7 @@
 /** Proves how days, times, lengths and prices read. Intl's spaces are any spaces. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Formats, city, regional } from "../src/formats.js";
@@ -32,7 +33,7 @@ test("on the night when clocks go back, times that read alike get the name of th
   const labels = [...new Formats("en-GB").times(slots, "Europe/Berlin").values()].map(plain);
 
   assert.equal(new Set(labels).size, 6);
-  assert.deepEqual(labels.map((label) => label.split(" ")[0]), ["02:00", "02:30", "02:00", "02:30", "3:00", "3:30"]);
+  assert.deepEqual(labels.map((label) => label.split(" ")[0]), ["02:00", "02:30", "02:00", "02:30", "03:00", "03:30"]);
   assert.ok(labels.slice(0, 4).every((label) => label.includes(" ")) && !labels[4].includes(" "));
 });
 
@@ -66,4 +67,28 @@ test("what is left of a hold counts in minutes and seconds", () => {
 test("a zone is called by its city", () => {
   assert.equal(city("America/Argentina/Buenos_Aires"), "Buenos Aires");
   assert.equal(city("UTC"), "UTC");
+});
+
+/** How mails and pages write the same: `tests/unit/test_voice.py` compares them with the same table. */
+const SPELLINGS = JSON.parse(readFileSync(new URL("../../tests/samples/spellings.json", import.meta.url), "utf8"));
+
+test("times, lengths and prices read as in mails and on pages", () => {
+  const moments = [Date.parse("2026-12-05T08:00Z"), Date.parse("2027-07-01T17:30Z")];
+  /** @type {[number, string, number][]} */
+  const prices = [[4800, "EUR", 2], [4850, "EUR", 2], [150_000, "JPY", 0], [1500, "KWD", 3]];
+  const zone = "Europe/Berlin";
+  for (const [locale, written] of Object.entries(SPELLINGS)) {
+    const f = new Formats(locale);
+    assert.deepEqual(
+      {
+        time: moments.map((moment) => plain(f.time(moment, zone))),
+        moment: moments.map((moment) => plain(f.moment(moment, zone))),
+        price: prices.map((price) => plain(f.price(...price))),
+        length: [20, 60, 150].map((minutes) => plain(f.length(minutes))),
+        zone: moments.map((moment) => plain(f.zone(moment, zone) ?? "")),
+      },
+      written,
+      locale,
+    );
+  }
 });

@@ -8,13 +8,15 @@ from aiohttp import hdrs, web
 
 from server.calendars.document import place_file
 from server.domain.appointment import Appointment
+from server.domain.zones import zone
 from server.usecases.cancel import Cancelled, cancel
+from server.usecases.find_slots import find_slots_to_move
 from server.usecases.once import Once, Replay
 from server.usecases.places import View, target_of_token, view
 from server.usecases.reschedule import reschedule
-from server.web.answers import PRIVATE, as_json, json_answer, replayed
+from server.web.answers import PRIVATE, as_json, json_answer, raw_answer, replayed
 from server.web.keys import CORE, SETTINGS
-from server.web.route import body_of, keyed
+from server.web.route import body_of, keyed, query_of
 from server.web.shapes.appointments import (
     CancelAnswer,
     CancelOrder,
@@ -24,12 +26,27 @@ from server.web.shapes.appointments import (
     PolicyShape,
     place_answer,
 )
+from server.web.shapes.availability import MoveQuery, render_availability
 from server.web.shapes.terms import terms_shown
 
 
 async def get_place(request: web.Request) -> web.Response:
     """The appointment as its customer sees it."""
     return json_answer(_place_answer(await view(request.app[CORE], request.match_info["manage_token"])))
+
+
+async def get_move_availability(request: web.Request) -> web.Response:
+    """The times that it could be moved to. About one appointment, so nobody keeps it, and no cache answers."""
+    core, asked = request.app[CORE], query_of(request, MoveQuery)
+    found = await find_slots_to_move(
+        core,
+        await target_of_token(core, request.match_info["manage_token"]),
+        provider=asked.provider,
+        first=asked.first,
+        last=asked.last,
+        where=zone(asked.tz) if asked.tz else None,
+    )
+    return raw_answer(render_availability(found, None))
 
 
 async def cancel_place(request: web.Request) -> web.Response:

@@ -129,9 +129,10 @@ async def _times(request: web.Request, profile: Row, service: Row, asked: BookQu
         "today": today,
         "first": first,
         "later": first + timedelta(days=_DAYS),
-        "days": sorted(_by_day(found).items()),
+        "days": sorted(by_day(found).items()),
         "next": datetime.fromtimestamp(beyond, found.where) if beyond else None,
         "where": found.where,
+        "now": datetime.now(found.where),
         "start": asked.start if free else None,
         "key": secrets.token_urlsafe(24),
         "pays": service["payment"] == "online" and _terms(service, asked.provider or cheapest)["price_minor"] > 0,
@@ -150,7 +151,8 @@ def _terms(service: Row, provider: str | None) -> Row:
     return own
 
 
-def _by_day(found: Availability) -> Mapping[date, list[datetime]]:
+def by_day(found: Availability) -> Mapping[date, list[datetime]]:
+    """The starts of *found* by their date."""
     days: defaultdict[date, list[datetime]] = defaultdict(list)
     for start, _, _ in found.slots:
         moment = datetime.fromtimestamp(start, found.where)

@@ -7,21 +7,27 @@ Leaves moving and cancelling to the use-cases.
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
-from server.domain.errors import BookingError, NotFound, PolicyClosed, Unavailable
+from server.domain.errors import BookingError, NotFound, NotOffered, PolicyClosed, SlotTaken, Unavailable
 from server.domain.lifecycle import CHANGEABLE, Status
 from server.domain.zones import zone
+from server.store.profile import load_profile
 from server.tokens import Purpose
 from server.usecases.cancel import Cancelled, cancel
 from server.usecases.once import Once
-from server.usecases.places import View, target_of_token, view
+from server.usecases.places import target_of_token, view
 from server.usecases.prove_address import prove_attendee
+from server.voice_terms import say_terms
 from server.web.bodies import read_form
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.html import STYLE, page_answer, render_page
+from server.web.pages.html import STYLE, brand_rule, page_answer, render_page
 from server.web.pages.language import voice_of
+from server.web.pages.plain_move import move_to, times_to_move
+from server.web.route import query_of
+from server.web.shapes.book import ManageQuery
 from server.web.widget import build
 
 _COOKIE = "bookable_place"
@@ -67,13 +73,13 @@ async def get_manage(request: web.Request) -> web.Response:
     token = _token(request)
     if token is None:
         return _over(request)
-    return _page(request, await view(request.app[CORE], token), token)
+    return await _page(request, token)
 
 
 async def post_manage(request: web.Request) -> web.Response:
     """
-    Cancels, for whoever has no JavaScript; moving is booking another and cancelling this one. Or ends the session, for
-    whoever sits at somebody else's computer.
+    Moves to the time in its address, or cancels, for whoever has no JavaScript. Or ends the session, for whoever sits
+    at somebody else's computer.
     """
     token = _token(request)
     if token is None:
@@ -86,16 +92,22 @@ async def post_manage(request: web.Request) -> web.Response:
         return answer
     try:
         target = await target_of_token(core, token)
-        once: Once[Cancelled] = Once(None, 200, lambda _: b"")
-        await cancel(core, target, once, accepts_fee=form.get("accept_fee") == "yes")
+        start = query_of(request, ManageQuery).start
+        if start is not None:
+            await move_to(request, target, start)
+        else:
+            once: Once[Cancelled] = Once(None, 200, lambda _: b"")
+            await cancel(core, target, once, accepts_fee=form.get("accept_fee") == "yes")
     except (NotFound, Unavailable):
         raise
+    except (SlotTaken, NotOffered):
+        return await _page(request, token, problem="This time was just taken.", status=409)
     except PolicyClosed as error:
         # Where a fee opens it again, the page asks for that instead.
         problem = "" if error.fee_minor else "Too late to change this online."
-        return _page(request, await view(core, token), token, problem=problem, status=409)
+        return await _page(request, token, problem=problem, status=409)
     except BookingError:
-        return _page(request, await view(core, token), token, problem="This did not work", status=409)
+        return await _page(request, token, problem="This did not work", status=409)
     return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}{request.path}"})
 
 
@@ -111,22 +123,41 @@ def _over(request: web.Request, *, left: bool = False) -> web.Response:
     return page_answer(html, STYLE, status=200 if left else 403, private=True)
 
 
-def _page(request: web.Request, seen: View, token: str, *, problem: str = "", status: int = 200) -> web.Response:
-    appointment = seen.place.appointment
+async def _page(request: web.Request, token: str, *, problem: str = "", status: int = 200) -> web.Response:
+    core = request.app[CORE]
+    seen = await view(core, token)
+    appointment, attendee = seen.place.appointment, seen.place.attendee
+    alive = seen.place.status in CHANGEABLE
+    async with core.database.reading() as session:
+        business = await load_profile(session, appointment.business)
     voice = voice_of(request).at(zone(appointment.timezone))
+    brand = brand_rule(business["theme"])
+    asked = query_of(request, ManageQuery)
+    moving = seen.can_reschedule and (asked.day or asked.start) is not None
+    times: Mapping[str, Any] = {"days": [], "start": None, "later": None}
+    if moving:
+        times = await times_to_move(request, await target_of_token(core, token), asked)
     html = render_page(
         "manage.html",
         STYLE,
         voice,
+        brand=brand,
+        business=business,
         seen=seen,
         appointment=appointment,
-        alive=seen.place.status in CHANGEABLE,
+        alive=alive,
+        moving=moving,
+        times=times,
+        where=zone(appointment.timezone),
+        terms=say_terms(voice, attendee.terms, appointment.start, now=seen.now) if alive and seen.can_cancel else "",
+        costs=voice.money(attendee.terms.price_minor, attendee.terms.currency) if attendee.terms.price_minor else "",
+        length=voice.length(int((appointment.end - appointment.start).total_seconds()) // 60),
         heading=HEADINGS.get(seen.place.status, "Your appointment"),
-        fee=voice.money(seen.late_fee_minor, seen.place.attendee.terms.currency) if seen.late_fee_minor else "",
+        fee=voice.money(seen.late_fee_minor, attendee.terms.currency) if seen.late_fee_minor else "",
         problem=problem,
         token=token,
         page=f"/book/{appointment.business}",
         script=f"/widget/{build().name}/bookable.js",
         integrity=build().integrity,
     )
-    return page_answer(html, STYLE, status=status, forms=True, widget=True, private=True)
+    return page_answer(html, STYLE, status=status, forms=True, widget=True, private=True, brand=brand)

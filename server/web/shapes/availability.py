@@ -33,13 +33,9 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-class AvailabilityQuery(Shape):
-    """Which free times? `from` and `to` are dates in `tz`, both included: by default a week from today."""
+class DaysQuery(Shape):
+    """Which days? `from` and `to` are dates in `tz`, both included: by default a week from today."""
 
-    service: Slug
-    provider: Slug | None = None
-    """Omitted: whoever is free."""
-    location: Slug | None = None
     first: Day = Field(alias="from", default_factory=_today)
     last: Day = Field(alias="to", default_factory=lambda found: found.get("first", _today()) + timedelta(days=6))
     tz: Zone | None = None
@@ -50,6 +46,22 @@ class AvailabilityQuery(Shape):
         if not self.first <= self.last < self.first + timedelta(days=MOST_DAYS):
             raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS - 1} days after it")
         return self
+
+
+class AvailabilityQuery(DaysQuery):
+    """Which free times? `from` and `to` are dates in `tz`, both included: by default a week from today."""
+
+    service: Slug
+    provider: Slug | None = None
+    """Omitted: whoever is free."""
+    location: Slug | None = None
+
+
+class MoveQuery(DaysQuery):
+    """To which times could it be moved? `from` and `to` are dates in `tz`, both included."""
+
+    provider: Slug | None = None
+    """Omitted: the same provider."""
 
 
 class ExplainQuery(Shape):

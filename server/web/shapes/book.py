@@ -25,6 +25,18 @@ class BookQuery(AnyQuery):
         return {name: value for name, value in values.items() if value}
 
 
+class ManageQuery(AnyQuery):
+    """How far somebody without JavaScript has come with moving an appointment. Empty is not chosen."""
+
+    day: Day | None = None
+    start: Instant | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chosen(cls, values: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in values.items() if value}
+
+
 class EmbedQuery(AnyQuery):
     """Whose widget the embed guide shows."""
 

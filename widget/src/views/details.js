@@ -1,11 +1,10 @@
 /** Owns the form: who books, what the service asks, and on which terms. Also joining the waitlist. */
 
-import { select, submit } from "../booking.js";
-import { termsWith } from "../catalogue.js";
+import { select, shownTerms, submit } from "../booking.js";
 import { back } from "../flow.js";
 import { join, waitRange } from "../managing.js";
 import { h } from "../patch.js";
-import { LATE, button, facts, field, form, problem, sender, title } from "./frame.js";
+import { button, facts, field, form, problem, sender, title } from "./frame.js";
 
 /** @typedef {import("./frame.js").Scene} Scene */
 
@@ -15,7 +14,7 @@ export function details(scene) {
   const { profile, service } = s;
   if (!service) return [];
   const { approval, payment, currency, currency_digits: digits, questions, phone_required: phone } = service;
-  const { price_minor: price } = termsWith(service, s.who);
+  const { price_minor: price } = shownTerms(s);
   const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency, digits) }) : t(approval === "manual" ? "Send request" : "Book");
   return [
     title(t("Your details")),
@@ -31,7 +30,7 @@ export function details(scene) {
           options: options.length ? [["", "–"], ...options.map((each) => [each, t(each)])] : undefined,
         }),
       ),
-      terms(scene, service),
+      s.slot && policy(scene, shownTerms(s), s.slot.at),
       approval === "manual" && h("p.note", t("{business} confirms each request by mail.", { business: profile.name })),
       actions(scene, label),
     ),
@@ -52,13 +51,12 @@ const actions = (scene, label) => h("p.row actions", sender(scene, label), butto
  */
 export function chosen(scene, again) {
   const { s, t, f } = scene;
-  const { slot, service, place, heldUntil, holdOver, instead, who, location, free } = s;
+  const { slot, heldUntil, holdOver, instead, who, location, free } = s;
   if (!slot) return null;
   return [
     facts(
       scene,
-      // Whoever moves keeps the price that was agreed on.
-      { ...slot, ...(place ? { price_minor: place.price_minor } : service && termsWith(service, who)), provider: who, location },
+      { start: slot.start, terms: shownTerms(s), provider: who, location },
       heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
       holdOver && h("p.hold", { role: "status" }, t("No longer held, but maybe still free.")),
     ),
@@ -88,16 +86,19 @@ function who(scene, phone) {
 }
 
 /**
+ * What changing an appointment at *at* costs.
+ *
  * @param {Scene} scene
- * @param {import("../catalogue.js").Service} service
+ * @param {import("../catalogue.js").Terms} terms
+ * @param {number} at
  */
-function terms({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency, currency_digits: digits }) {
-  if (!minutes || !s.slot) return null;
-  const until = s.slot.at - minutes * 60_000;
+export function policy({ s, t, f }, { change_window_min: minutes, cancel_fee_minor: fee, currency, currency_digits: digits }, at) {
+  if (!minutes) return null;
+  const until = at - minutes * 60_000;
   const still = until > Date.now();
-  const [later, now] = fee ? ["Then it costs {fee}.", "Cancelling now costs {fee}."] : ["Then only by phone.", LATE];
+  const [later, now] = fee ? ["Then it costs {fee}.", "Cancelling now costs {fee}."] : ["Then only by phone.", "It cannot be changed or cancelled online."];
   return h("p.note", [
-    still && t("Free to cancel until {time}.", { time: f.moment(until, s.free.zone) }),
+    still && t("Free to cancel until {time}.", { time: f.moment(until, s.free.zone ?? s.place?.timezone) }),
     " ",
     t(still ? later : now, { fee: f.price(fee, currency, digits) }),
   ]);

@@ -133,35 +133,33 @@ export const call = (phone, t) => phone && link(`tel:${phone}`, t("Call {phone}"
 
 /**
  * @param {Pick<Scene, "t" | "f">} scene
- * @param {number} minutes
- * @param {{ price_minor: number, currency: string, currency_digits: number }} price
+ * @param {import("../catalogue.js").Terms} terms
  */
-export const cost = ({ t, f }, minutes, { price_minor: price, currency, currency_digits: digits }) =>
+const cost = ({ t, f }, { duration_min: minutes, price_minor: price, currency, currency_digits: digits }) =>
   `${f.length(minutes)} · ${price ? f.price(price, currency, digits) : t("Free")}`;
 
 /**
  * What, with whom, where and when: in the place's zone, and in the customer's own where that differs.
  *
  * @param {Scene} scene
- * @param {{ start: string, end?: string, duration_min?: number, price_minor?: number, provider?: string, location?: string,
+ * @param {{ start: string, terms?: import("../catalogue.js").Terms, provider?: string, location?: string,
  *   timezone?: string }} chosen
  * @param {...any} more
  */
-export function facts({ s, t, f }, { start, end = start, duration_min, price_minor: price, provider, location, timezone }, ...more) {
+export function facts({ s, t, f }, { start, terms, provider, location, timezone }, ...more) {
   const { profile, service } = s;
   const at = Date.parse(start);
   const own = customerZone(s);
   const where = named(profile.locations, location);
   const zone = timezone || (where?.online ? own : where?.timezone);
   const time = f.moment(at, own);
-  const minutes = duration_min ?? (Date.parse(end) - at) / 60_000;
   return h(
     "div.chosen",
     h("p", [service?.name, named(profile.providers, provider)?.name, where?.name].filter(Boolean).join(" · ")),
     h("p.when", h("strong", f.moment(at, zone))),
-    time !== f.moment(at, zone) && h("p.note", t("{time} in your time zone ({zone})", { time, zone: own.replaceAll("_", " ") })),
+    time !== f.moment(at, zone) && h("p.note", t("{time} in your time zone ({zone})", { time, zone: f.zone(at, own) })),
     where?.address && h("p.note", where.address),
-    minutes > 0 && service && h("p.price", cost({ t, f }, minutes, { ...service, price_minor: price ?? 0 })),
+    terms && service && h("p.price", cost({ t, f }, terms)),
     more,
   );
 }

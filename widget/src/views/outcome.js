@@ -5,7 +5,7 @@ import { cancel, move, openPlace } from "../managing.js";
 import { h } from "../patch.js";
 import { fail, go, newKey } from "../state.js";
 import { enter } from "../times.js";
-import { WAITING, chosen, waitDays } from "./details.js";
+import { WAITING, chosen, policy, waitDays } from "./details.js";
 import { LATE, button, call, facts, link, problem, sender, title } from "./frame.js";
 
 /** @typedef {import("./frame.js").Scene} Scene */
@@ -77,11 +77,9 @@ export function yours(scene) {
 
 /** @param {Scene} scene */
 function managed(scene) {
-  const { t, f, s } = scene;
-  const { late_fee_minor: fee, currency, currency_digits: digits } = s.place.policy;
-  const { start, end, price_minor, timezone, status } = s.place;
-  const costs = fee > 0 && !ENDED[status] && h("p.note", t("Cancelling now costs {fee}.", { fee: f.price(fee, currency, digits) }));
-  return facts(scene, { start, end, price_minor, timezone, provider: s.place.provider.slug, location: s.location }, costs);
+  const { place, location } = scene.s;
+  const { start, terms, timezone, provider, policy: now } = place;
+  return facts(scene, { start, terms, timezone, provider: provider.slug, location }, now.can_cancel && policy(scene, terms, Date.parse(start)));
 }
 
 /** @param {Scene} scene */

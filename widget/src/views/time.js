@@ -15,13 +15,14 @@ import { zones } from "./zones.js";
 
 /** @param {Scene} scene */
 export function time(scene) {
-  const { s, t } = scene;
+  const { s, t, f } = scene;
   const { place, service, profile, wishes, provider, location } = s;
   const meant = service ? providersOf(profile, service, location).filter(({ slug }) => !provider || slug === provider) : [];
   const goes = place ? t("Back") : profile.services.length > 1 && !wishes.service && t("Change");
   return [
     title(place ? t("Choose a new time") : service?.name),
-    h("p.row links", service && h("span.price", priced(scene, service, meant)), goes && button("link", goes, () => back(s))),
+    place && h("p", `${service?.name} · ${f.moment(Date.parse(place.start), s.free.zone ?? place.timezone)}`),
+    h("p.row links", service && !place && h("span.price", priced(scene, service, meant)), goes && button("link", goes, () => back(s))),
     people(scene),
     problem(scene, () => load(s)),
     h("div.pick", { "aria-busy": !!s.waits }, month(scene), times(scene)),

@@ -23,7 +23,7 @@ export function zones(scene) {
   };
   return h(
     "div.zone",
-    button("link", t("Times in {zone}", { zone: city(free.zone) }), toggle, { "aria-expanded": !!zonesOpen }),
+    button("link", t("Times in {zone}", { zone: f.zone(free.of(s.day)[0]?.at ?? Date.now(), free.zone) }), toggle, { "aria-expanded": !!zonesOpen }),
     zonesOpen && [
       field(scene, "zones", t("Find your city"), s.city, choose, { required: true, list: "zones-all", "data-focus": "zones" }),
       h("datalist", { id: "zones-all" }, all.map((value) => h("option", { value }, city(value)))),
