@@ -9,6 +9,7 @@ import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from server.calendars.exchange import GuardedExchange
 from server.domain.errors import Unavailable
 from server.outbound import Outbound
 from server.payments import open_methods
+from server.proof_of_work import ProofOfWork
 from server.redis.availability_cache import AvailabilityCache
 from server.redis.changes import Changes
 from server.redis.connection import RedisLink
@@ -55,6 +57,7 @@ from server.web.keys import (
 from server.web.malformed import Runner
 from server.web.opened_feeds import OpenedFeeds
 from server.web.pages.mailbox import add_mailbox
+from server.web.proofs import CHALLENGES, Challenges
 from server.web.proxies import ProxyWatch
 from server.web.routes import add_routes
 from server.web.tally import Tally
@@ -112,6 +115,7 @@ async def _core(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     database = await Database.open(settings.database)
     vault = Vault([key.get_secret_value() for key in settings.secret.keys])
+    app[CHALLENGES] = Challenges(ProofOfWork(settings.proof, vault.proof_keys(), now=lambda: datetime.now(UTC)))
     app[CORE] = Core(database, OfferBook(), vault, Changes(app[LINK], app[LISTENERS]), settings.booking)
     async with Outbound(allowed_networks=settings.calendar.allowed_networks) as outbound:
         exchange = GuardedExchange(outbound, settings.calendar)

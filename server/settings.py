@@ -198,6 +198,23 @@ class BookingSettings(BaseModel):
     """How long it is kept where a stranger's booking came from. Until then, a burst can be cancelled by its network."""
 
 
+class ProofSettings(BaseModel):
+    """`BOOKABLE_PROOF_*`: the work that strangers' devices do where a business asks for it (`guard: proof`)."""
+
+    cost: int = Field(default=2_000, ge=100, le=100_000)
+    """Rounds of PBKDF2 for one guess: about a millisecond on a desktop, three on a phone."""
+
+    guesses: int = Field(default=500, ge=2, le=100_000)
+    """Guesses of a usual challenge; each takes half to one and a half times as many: a second or two on a phone."""
+
+    hardest: int = Field(default=4, ge=1, le=32)
+    """How many times as many for a network that keeps asking for challenges. Some seconds on a phone; no more, because
+    somebody may share that network."""
+
+    life_s: int = Field(default=600, ge=60, le=3_600)
+    """How long a challenge may be solved and shown."""
+
+
 class MailSettings(BaseModel):
     """`BOOKABLE_MAIL_*`: how mail leaves. Without `host` or `folder` it waits in the queue."""
 
@@ -438,6 +455,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     limit: LimitSettings = LimitSettings()
     booking: BookingSettings = BookingSettings()
+    proof: ProofSettings = ProofSettings()
     mail: MailSettings = MailSettings()
     inbound: InboundSettings = InboundSettings()
     sms: SmsSettings = SmsSettings()

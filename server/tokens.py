@@ -214,6 +214,10 @@ class Vault:
         """
         return self._made_before(b"bookable offer %d " % number + salt, stored)
 
+    def proof_keys(self) -> list[bytes]:
+        """What signs challenges for proofs of work; the first signs, all are tried when checking."""
+        return [_derive(key, b"bookable proof") for key in self._keys]
+
     def busy_uid(self, feed: str, start: int, end: int) -> str:
         """32 characters for a busy span of one feed: stable, and of no use to find the appointments behind it."""
         return _busy_uid(self._keys[0], feed, start, end)

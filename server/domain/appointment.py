@@ -11,6 +11,7 @@ from uuid import UUID
 
 from server.domain.lifecycle import ENDED, Actor, Status
 from server.domain.networks import Networks
+from server.domain.proofs import ShownProof
 from server.domain.terms import Terms
 
 
@@ -36,6 +37,8 @@ class SlotChoice:
     start: datetime
     asked_from: Networks | None = None
     """Where a stranger asks from; None for whoever is known, and for ourselves: they are not counted."""
+    proof: ShownProof | None = None
+    """What a stranger shows of a proof of work; None for whoever is known, and for ourselves: they are not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

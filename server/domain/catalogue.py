@@ -14,6 +14,7 @@ from server.domain.appointment import Appointment
 from server.domain.claims import Claim
 from server.domain.hours import DateException, Sheet, WeeklyWindow, open_sheet
 from server.domain.intervals import Spans
+from server.domain.proofs import Guard
 from server.domain.quotas import Had
 from server.domain.reminders import ReminderRule
 from server.domain.rules import Question
@@ -173,6 +174,8 @@ class Taken:
     """Providers whose own calendars have not been read for too long: what is in them nobody knows."""
     had: Had | None = None
     """What the stranger who asks has already, where the question said who that is."""
+    guard: Guard = Guard.OPEN
+    """What the business asks of strangers now."""
 
 
 def without(taken: Taken, moving: Appointment, claims: Iterable[Claim] = ()) -> Taken:

@@ -255,5 +255,14 @@ class QuotaReached(BookingError):
 
 
 @dataclass(eq=False)
+class ProofRequired(BookingError):
+    """This business asks for a proof of work. Solve the challenge, and send the request again with it."""
+
+    reason: str
+    challenge: Mapping[str, object] | None = None
+    """What to solve; the edge adds it."""
+
+
+@dataclass(eq=False)
 class Blocked(BookingError):
     """This cannot be booked online. Please contact the business."""

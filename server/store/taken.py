@@ -11,6 +11,7 @@ from typing import Any
 from server.domain.catalogue import Offer, Taken
 from server.domain.errors import CatalogueChanged
 from server.domain.intervals import Spans
+from server.domain.proofs import Guard
 from server.domain.quotas import Had, Stranger
 from server.domain.zones import local_date
 from server.store.engine import Row, Session, WrongIsolation
@@ -29,8 +30,9 @@ WITH swept AS (
 
 _CLAIMS_AND_BUSY = """
 SELECT 'clock' AS kind, (current_setting('transaction_isolation') = 'read committed')::int::bigint AS id,
-       ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint] AS starts,
-       ARRAY[(SELECT catalogue_version FROM businesses WHERE id = $1)] AS ends
+       ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0] AS starts,
+       (SELECT ARRAY[catalogue_version, array_position(ARRAY['open', 'mail', 'proof'], guard)]
+          FROM businesses WHERE id = $1) AS ends
 UNION ALL
 SELECT 'claims', resource_id,
        array_agg(date_part('epoch', lower(during))::bigint),
@@ -86,6 +88,9 @@ SELECT 'classes', provider_id, array_agg(date_part('epoch', starts_at)::bigint),
            AND a.status IN ('held', 'confirmed')) running
  GROUP BY provider_id
 """
+
+_GUARDS = (Guard.OPEN, Guard.MAIL, Guard.PROOF)
+"""As the row of the clock counts them, from 1."""
 
 _WITH_DAYS = _CLAIMS_AND_BUSY + _DAYS
 _WITH_CLASSES = _WITH_DAYS + _CLASSES
@@ -150,9 +155,16 @@ def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Tak
     classes: dict[int, dict[int, int]] = {}
     unknown: set[int] = set()
     had: Had | None = None
+    guard = Guard.OPEN
     for kind, key, first, second in rows:
         if kind == "stranger":
             had = had_of(key, first, second)
+            continue
+        if kind == "clock":
+            session.now = datetime.fromtimestamp(first[0] / 1_000_000, UTC)
+            if second is None or second[0] != catalogue_version:  # None: the business is gone
+                raise CatalogueChanged
+            guard = _GUARDS[second[1] - 1]
             continue
         pairs = list(zip(first, second, strict=True))
         if kind == "claims":
@@ -164,10 +176,6 @@ def _taken(session: Session, rows: Sequence[Row], catalogue_version: int) -> Tak
             booked_on[key] = {date.fromordinal(epoch + day): count for day, count in pairs}
         elif kind == "unknown":
             unknown.add(key)
-        elif kind == "clock":
-            session.now = datetime.fromtimestamp(first[0] / 1_000_000, UTC)
-            if second[0] != catalogue_version:
-                raise CatalogueChanged
         else:
             classes[key] = dict(pairs)
-    return Taken(claims, busy, booked_on, classes, frozenset(unknown), had)
+    return Taken(claims, busy, booked_on, classes, frozenset(unknown), had, guard)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from server.domain.proofs import Guard
 from server.domain.waitlist import MOST_LAPSED, WaitlistOffer, Wish
 from server.store.engine import Row, Session
 from server.store.set_aside import Key, columns_of, not_set_aside
@@ -112,13 +113,15 @@ class WaitlistTerms:
     """Answers, or money, before it is booked: one press cannot do that."""
     zones: Sequence[str]
     """Of the places where it could be."""
+    guard: Guard
+    """What the business asks of strangers."""
 
 
 async def waitlist_terms(session: Session, business: str, service: str, location: str | None) -> WaitlistTerms | None:
     """The terms of *service*; None if the business does not offer it."""
     row = await session.first(
         """
-        SELECT b.id AS business_id, s.phone_required AS needs_phone,
+        SELECT b.id AS business_id, b.guard, s.phone_required AS needs_phone,
                (s.payment = 'online' AND s.price_minor > 0)
                    OR jsonb_path_exists(s.questions, '$[*] ? (@.required == true)') AS asks_more,
                ARRAY(SELECT l.timezone FROM locations l
@@ -130,7 +133,7 @@ async def waitlist_terms(session: Session, business: str, service: str, location
         service,
         location,
     )
-    return WaitlistTerms(**dict(row)) if row else None
+    return WaitlistTerms(**{**dict(row), "guard": Guard(row["guard"])}) if row else None
 
 
 async def insert_entry(session: Session, values: Mapping[str, Any], wish: Wish) -> int | None:

@@ -72,7 +72,7 @@ async def book(
         NotOffered: Not a time at which it is offered.
         SlotTaken: Somebody was faster; with alternatives.
         LimitReached: The customer may not book more of this service.
-        QuotaReached, Blocked: A stranger has enough, or is not wanted.
+        QuotaReached, Blocked, ProofRequired: A stranger has enough, or is not wanted.
         InFlight, IdempotencyMismatch: See `once`.
         Unavailable: Ask again with the same key; only it can tell whether the booking happened.
     """
@@ -179,6 +179,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
         customer_remaining=await _remaining(session, offers[0], order),
         bounds=bounds_of(order.actor, override=order.override, held=promise is not None),
         wanting=wanting(core.booking, order.choice, order.customer),
+        proof=order.choice.proof if promise is None else None,  # their hold has cost them one
     )
     choice, seat = await with_seat(session, chosen, start)
     check_shown(choice.offer, wish.shown)

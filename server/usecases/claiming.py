@@ -14,6 +14,7 @@ from server.domain.catalogue import Offer, Taken, cheapness, question_for, witho
 from server.domain.claims import Claim, pick_resources
 from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken, TermsChanged
 from server.domain.networks import Networks
+from server.domain.proofs import ShownProof, proof_to_spend
 from server.domain.quotas import Wanting, refuse_too_much
 from server.domain.slots import Refusal, explain
 from server.domain.terms import Terms
@@ -21,6 +22,7 @@ from server.domain.zones import day_span, local_date
 from server.store.booking import Seat, find_class
 from server.store.engine import Database, Session
 from server.store.locks import in_order, key_of, keys_for
+from server.store.spent_proofs import spend
 from server.store.taken import load_taken
 from server.usecases.core import Core
 from server.usecases.find_slots import free_slots
@@ -157,6 +159,7 @@ async def choose(
     moving: Appointment | None = None,
     bounds: Bounds = EVERY_RULE,
     wanting: Wanting | None = None,
+    proof: ShownProof | None = None,
 ) -> Choice:
     """
     The first of *offers* that can be had at *start*, in the order of `fairest_first`.
@@ -167,8 +170,10 @@ async def choose(
         moving: The appointment that gives up its own time in this transaction: it does not count as booked.
         bounds: Which rules hold for whoever chooses; whoever breaks none of the others comes first.
         wanting: The stranger who asks: they may have so much and no more.
+        proof: What they show of a proof of work, which is spent here if the business asks for one.
 
     Raises:
+        ProofRequired: There is none that counts.
         QuotaReached, Blocked: See `refuse_too_much`.
         SlotTaken: It would be offered, were it not for others.
         NotOffered: It is not a time at which this is offered.
@@ -179,6 +184,8 @@ async def choose(
     taken = await load_taken(session, offers, (start, start + 1), count_days=several, sweep=True, stranger=stranger)
     if wanting is not None and taken.had is not None:
         refuse_too_much(wanting, taken.had)
+    if to_spend := proof_to_spend(taken.guard, proof):
+        await spend(session, offers[0].business_id, to_spend)
     if moving is not None:
         taken = without(taken, moving)
     ordered = fairest_first(offers, taken, start) if several else offers

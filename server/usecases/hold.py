@@ -56,7 +56,7 @@ async def hold(
         also: What else becomes true in the same transaction, given the hold.
 
     Raises:
-        QuotaReached, Blocked: A stranger has enough, or is not wanted.
+        QuotaReached, Blocked, ProofRequired: A stranger has enough, or is not wanted.
         NotFound, NotOffered, TermsChanged, SlotTaken, InFlight, IdempotencyMismatch, Unavailable: As for `book`.
     """
     wish = _Wish(choice, once, actor, seconds or core.booking.hold_s, token or new_token(), terms, also)
@@ -106,7 +106,7 @@ async def _hold_any(core: Core, wish: _Wish, *, anew: bool) -> Held | Replay:
 
 
 async def _hold_one(core: Core, session: Session, offers: list[Offer], start: int, wish: _Wish) -> tuple[Held, Offer]:
-    choice = await choose(session, offers, start, wanting=wanting(core.booking, wish.choice))
+    choice = await choose(session, offers, start, wanting=wanting(core.booking, wish.choice), proof=wish.choice.proof)
     chosen, seat = await with_seat(session, choice, start)
     offer = chosen.offer
     check_shown(offer, wish.terms)

@@ -19,6 +19,7 @@ from server.store.holds import Hold, end_hold, let_go_of_class, take_expired
 from server.store.idempotency import forget_answers, old_answers
 from server.store.outbox import forget_facts, old_facts, tell_of_freed_time
 from server.store.set_aside import forget_set_aside
+from server.store.spent_proofs import forget_proofs, old_proofs
 from server.store.strangers import forget_networks, networks_of, old_networks
 from server.usecases.batches import AT_ONCE, Batch, drain
 from server.usecases.core import Core
@@ -83,6 +84,7 @@ def _what_gets_old(core: Core) -> Sequence[Batch[Any]]:
             )
             for table in ("attendees", "waitlist_entries")
         ),
+        Batch(name="proofs", take=old_proofs, end=forget_proofs),
         Batch(name="deliveries", take=partial(old_deliveries, days=_DELIVERIES_STAY_DAYS), end=forget_deliveries),
     )
 

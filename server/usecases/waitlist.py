@@ -13,6 +13,7 @@ from server.domain.appointment import Booked, CustomerDetails
 from server.domain.errors import Conflict, DaysPassed, DetailsMissing, LimitReached, NotFound, TimesFree
 from server.domain.events import Kind
 from server.domain.networks import Networks
+from server.domain.proofs import ShownProof, proof_to_spend
 from server.domain.quotas import Stranger, refuse_waiting
 from server.domain.waitlist import NEAREST_S, Wish, fits
 from server.domain.zones import local_date, zone
@@ -20,6 +21,7 @@ from server.store.engine import Session
 from server.store.holds import end_hold, find_hold
 from server.store.idempotency import remember
 from server.store.outbox import add_fact
+from server.store.spent_proofs import spend
 from server.store.strangers import waiting_of
 from server.store.waitlist import (
     Entry,
@@ -75,12 +77,14 @@ async def join(
     customer: CustomerDetails,
     once: Once[Joined],
     asked_from: Networks | None = None,
+    proof: ShownProof | None = None,
 ) -> Joined | Replay:
     """
     Puts a customer on the waitlist. Nothing is held by it: while a time that suits is free, they are to book it.
 
     Args:
         asked_from: Where a stranger asks from.
+        proof: What they show of a proof of work.
 
     Raises:
         NotFound: Business, service, provider or location, or nobody offers it: as for `book`.
@@ -89,7 +93,7 @@ async def join(
         DetailsMissing: The service needs a phone number.
         TimesFree: A time that suits is free now.
         LimitReached: The customer waits for this service often enough.
-        QuotaReached, Blocked: A stranger has enough, or is not wanted.
+        QuotaReached, Blocked, ProofRequired: A stranger has enough, or is not wanted.
         InFlight, IdempotencyMismatch: See `once`.
     """
     terms = await _terms(core, business, service, wish)
@@ -105,6 +109,8 @@ async def join(
             await _refuse_too_many(core, session, business_id, asked_from, customer)
         elif await count_waiting(session, business, service, customer.email) >= _MOST_PER_ADDRESS:
             raise LimitReached(limit=_MOST_PER_ADDRESS)
+        if to_spend := proof_to_spend(terms.guard, proof):
+            await spend(session, business_id, to_spend)
         values = {**_values(core, customer), "business": business, "service": service}
         values["network"] = asked_from.narrow if asked_from is not None else None
         joined = await _insert(core, session, values, wish)

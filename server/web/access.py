@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from server.domain.errors import BookingError
 from server.domain.networks import Networks
+from server.domain.proofs import ShownProof
 
 
 class Who(StrEnum):
@@ -39,6 +40,8 @@ class Caller:
     """The client's own IP address, behind the proxies that the settings trust."""
     stranger: Networks | None = None
     """What a caller without an API key counts for; None where nobody counts, such as networks that are exempt."""
+    proof: ShownProof | None = None
+    """What a caller without an API key shows of a proof of work, where the route may ask for one."""
     business: str = ""
     """Of the API key."""
     business_id: int = 0

@@ -17,7 +17,7 @@ from server.web.keys import CORE, COUNTED, LIMITS, SETTINGS
 from server.web.shapes.base import is_slug
 
 _METHODS = "GET, POST, DELETE"
-_HEADERS = "Content-Type, Idempotency-Key, If-None-Match"
+_HEADERS = "Content-Type, Idempotency-Key, If-None-Match, Booking-Proof"
 _EXPOSED = "ETag, Idempotency-Replayed, Retry-After, X-Request-Id"
 _REMEMBER_S = 30.0
 _MOST = 10_000

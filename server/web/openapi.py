@@ -125,6 +125,8 @@ class _Operation:
                 yield _query_parameter(name, described, required=name in required)
         if route.idempotent:
             yield {"$ref": "#/components/parameters/IdempotencyKey"}
+        if route.guarded:
+            yield {"$ref": "#/components/parameters/BookingProof"}
         if self._takes_if_match():
             yield {"$ref": "#/components/parameters/IfMatch"}
         if 304 in route.answers:
@@ -163,7 +165,7 @@ class _Operation:
         if route.tag == "Operation":
             return set(route.refuses)
         found = {429, 503, *route.refuses}
-        found |= {401, 403} if route.who in KEY_SCOPES else set()
+        found |= {401, 403} if route.who in KEY_SCOPES else {403} if route.guarded else set()
         found |= {404} if "{" in route.path else set()
         found |= {422} if route.query or route.body or self._takes_if_match() else set()
         found |= {408, 413, 415} if route.body else set()

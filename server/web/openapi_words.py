@@ -69,6 +69,13 @@ HEADERS: Mapping[str, dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
         "example": "0b4f7a7e-5b5e-4a54-9f3b-2f6a4d1c9e11",
     },
+    "BookingProof": {
+        "name": "Booking-Proof",
+        "in": "header",
+        "description": "A solved challenge, where the business asks strangers for one (`guard` is `proof`): base64 of "
+        '`{"challenge": …, "solution": {"counter": …, "derivedKey": …}}`. Not needed with an API key.',
+        "schema": {"type": "string", "maxLength": 4_096},
+    },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",

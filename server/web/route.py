@@ -13,7 +13,7 @@ import orjson
 from aiohttp import hdrs, web
 from pydantic import ValidationError
 
-from server.domain.errors import NotFound
+from server.domain.errors import NotFound, ProofRequired
 from server.store.api_keys import find_api_key
 from server.store.idempotency import KeyedRequest
 from server.tokens import is_api_key, token_hash
@@ -22,6 +22,7 @@ from server.web.bodies import read_body
 from server.web.client_address import client_address
 from server.web.cors import is_unknown_business, learn_origins, note_unknown_business
 from server.web.keys import BODY, CALLER, CORE, COUNTED, LIMITS, PROXIES, QUERY, RAW_BODY, SETTINGS
+from server.web.proofs import proof_shown, with_challenge
 from server.web.same_origin import refuse_other_sites
 from server.web.shapes.base import Shape, is_slug
 from server.web.validation import Json, invalid_body, invalid_header, invalid_parameter, invalid_query
@@ -57,6 +58,8 @@ class Route:
     media_type: str = "application/json"
     checks_sender: bool = False
     """Asks itself which site sent a form; all other forms of pages are refused where it was not ours."""
+    guarded: bool = False
+    """Strangers may have to show a proof of work (`Booking-Proof`)."""
     limited: bool = True
     """False for what must be answered whoever asks, and however often: health checks."""
     ready: Callable[[web.Request], web.Response | None] | None = None
@@ -91,10 +94,13 @@ def as_handler(route: Route) -> Handler:
             refuse_other_sites(request)
         if route.ready is not None and (answer := route.ready(request)) is not None:
             return answer
-        request[CALLER] = caller or Caller(address=address, stranger=limits.stranger(address))
         await _read(request, route)
+        proof = proof_shown(request) if route.guarded else None
+        request[CALLER] = caller or Caller(address=address, stranger=limits.stranger(address), proof=proof)
         try:
             return await route.handler(request)
+        except ProofRequired as error:
+            raise await with_challenge(request, error, limits.networks(address).narrow) from None
         except NotFound as error:
             if error.what == "business" and caller is None:
                 note_unknown_business(request)

@@ -18,6 +18,7 @@ from server.web.api.bursts import burst_routes
 from server.web.api.business import business_routes
 from server.web.api.calendars import calendar_routes
 from server.web.api.catalogue import catalogue_routes
+from server.web.api.challenges import challenge_routes
 from server.web.api.deliveries import delivery_routes
 from server.web.api.feeds import feed_management_routes
 from server.web.api.managed_appointments import appointment_routes
@@ -86,11 +87,13 @@ ROUTES: Sequence[Route] = (
     Route("GET", f"{BUSINESS}/availability/explain", Who.MANAGE, availability.explain_availability,
           "Availability", "Which rule refuses a start, and why", query=ExplainQuery, answers={200: ExplainAnswer}),
     Route("POST", f"{BUSINESS}/holds", Who.PUBLIC, holds.create_hold,
-          "Booking", "Keep a time for a few minutes", body=HoldOrder, answers={201: HoldAnswer}, idempotent=True),
+          "Booking", "Keep a time for a few minutes", body=HoldOrder, answers={201: HoldAnswer}, idempotent=True,
+          guarded=True),
     Route("DELETE", "/v1/holds/{hold}", Who.TOKEN, holds.delete_hold,
           "Booking", "Let go of a hold", answers={204: None}),
     Route("POST", f"{BUSINESS}/appointments", Who.PUBLIC, appointments.create_appointment,
-          "Booking", "Book a time", body=AppointmentOrder, answers={201: AppointmentAnswer}, idempotent=True),
+          "Booking", "Book a time", body=AppointmentOrder, answers={201: AppointmentAnswer}, idempotent=True,
+          guarded=True),
     Route("GET", PLACE, Who.TOKEN, places.get_place,
           "Booking", "The customer's view of an appointment", answers={200: PlaceAnswer}),
     Route("GET", f"{PLACE}/availability", Who.TOKEN, places.get_move_availability,
@@ -122,6 +125,7 @@ ROUTES: Sequence[Route] = (
     *appointment_routes(BUSINESS),
     *burst_routes(BUSINESS),
     *api_key_routes(BUSINESS),
+    *challenge_routes(BUSINESS),
     *waitlist_routes(BUSINESS),
     *payment_routes(BUSINESS),
     *webhook_routes(BUSINESS),

@@ -34,7 +34,7 @@ from server.store.schema.connections import (
 )
 from server.store.schema.deliveries import deliveries, delivery_attempts, suppressions, webhook_endpoints
 from server.store.schema.hours import busy_blocks, exceptions, service_hours, working_hours
-from server.store.schema.outbox import audit_entries, idempotency_records, outbox, set_aside
+from server.store.schema.outbox import audit_entries, idempotency_records, outbox, set_aside, spent_proofs
 from server.store.schema.tenancy import api_keys, blocks, businesses, key_checks
 from server.store.schema.waiting import payments, waitlist_entries
 
@@ -76,6 +76,7 @@ __all__ = [
     "service_resources",
     "services",
     "set_aside",
+    "spent_proofs",
     "suppressions",
     "sync_log",
     "transitions",

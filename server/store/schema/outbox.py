@@ -71,6 +71,17 @@ idempotency_records = tenant_table(
 )
 """The answer is sealed because it may hold a token, and tokens are nowhere stored in the clear."""
 
+spent_proofs = tenant_table(
+    "spent_proofs",
+    Column("digest", LargeBinary, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    unique_in_business("digest"),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+    Index("ix_spent_proofs_expires", "expires_at"),
+    owned=True,
+)
+"""Proofs of work that were taken: none counts twice."""
+
 audit_entries = tenant_table(
     "audit_entries",
     Column("actor", String(200), nullable=False),

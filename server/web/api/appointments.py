@@ -32,7 +32,7 @@ async def create_appointment(request: web.Request) -> web.Response:
     if body.override is not None and not is_staff:
         raise Forbidden(scope=Who.BOOK) if caller.key_id else Unauthenticated
     actor = Actor.PROVIDER if is_staff else Actor.CUSTOMER
-    order = body.order(request.match_info["business"], actor, caller.stranger)
+    order = body.order(request.match_info["business"], actor, caller.stranger, caller.proof)
     once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
     result = await book(request.app[CORE], order, once)
     if isinstance(result, Replay):

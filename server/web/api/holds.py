@@ -20,7 +20,8 @@ async def create_hold(request: web.Request) -> web.Response:
     """Keeps a time for a few minutes."""
     asked = body_of(request, HoldOrder)
     once: Once[Held] = Once(keyed(request), 201, lambda held: as_json(HoldAnswer.of(held)))
-    choice = asked.choice(request.match_info["business"], request[CALLER].stranger)
+    caller = request[CALLER]
+    choice = asked.choice(request.match_info["business"], caller.stranger, caller.proof)
     result = await hold(request.app[CORE], choice, once, terms=terms_shown(asked.terms))
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 

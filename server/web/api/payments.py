@@ -36,7 +36,8 @@ async def post_payment(request: web.Request) -> web.Response:
     started = await start_payment(
         request.app[CORE],
         request.app[METHODS],
-        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER, request[CALLER].stranger),
+        # The time is held: that has cost a proof already, where one is asked for.
+        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER, request[CALLER].stranger, None),
         hold_s=request.app[SETTINGS].payment.hold_s,
         return_to=paid_page(request),
     )

@@ -40,6 +40,7 @@ async def post_waitlist(request: web.Request) -> web.Response:
         customer=order.details(),
         once=once,
         asked_from=request[CALLER].stranger,
+        proof=request[CALLER].proof,
     )
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 
@@ -74,7 +75,7 @@ def waitlist_routes(base: str) -> list[Route]:
     place = "/v1/waitlist/{token}"
     return [
         Route("POST", f"{base}/waitlist", Who.PUBLIC, post_waitlist, "Waitlist", "Wait for a time to become free",
-              body=WaitlistOrder, answers={201: NewWaitlistPlace}, idempotent=True),
+              body=WaitlistOrder, answers={201: NewWaitlistPlace}, idempotent=True, guarded=True),
         Route("GET", f"{base}/waitlist", Who.READ, get_waitlist, "Waitlist", "Who waits",
               query=PageQuery, answers={200: WaitlistPage}),
         Route("GET", place, Who.TOKEN, get_waitlist_place, "Waitlist", "The customer's view of their place",

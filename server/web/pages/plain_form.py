@@ -24,11 +24,13 @@ from server.domain.errors import (
     NotFound,
     NotOffered,
     PaymentRequired,
+    ProofRequired,
     QuotaReached,
     SlotTaken,
     Unavailable,
 )
 from server.domain.lifecycle import Actor
+from server.domain.proofs import Flaw
 from server.store.idempotency import KeyedRequest
 from server.usecases.book import book
 from server.usecases.hold import hold, release
@@ -64,7 +66,8 @@ async def post_book(request: web.Request) -> web.Response:
 async def _booked(request: web.Request, order: AppointmentOrder, keyed: KeyedRequest | None) -> str:
     """Where to go on to: the appointment, or the page of its payment."""
     core = request.app[CORE]
-    wanted = order.order(request.match_info["business"], Actor.CUSTOMER, request[CALLER].stranger)
+    business = request.match_info["business"]
+    wanted = order.order(business, Actor.CUSTOMER, request[CALLER].stranger, Flaw.MISSING)
     once: Once[Booked] = Once(keyed, 201, lambda booked: orjson.dumps(booked.manage_token))
     try:
         result = await book(core, wanted, once)
@@ -145,6 +148,7 @@ _REFUSED: Mapping[type[BookingError], Trouble] = {
     NotOffered: Trouble("This time is not offered any more.", status=409),
     LimitReached: Trouble("You cannot book any more of these.", status=409),
     QuotaReached: Trouble("That is enough for now. Open the link in our mail, or try again later.", status=429),
+    ProofRequired: Trouble("To book here, please turn on JavaScript or contact us.", status=403),
     Blocked: Trouble("This cannot be booked online. Please contact us.", status=409),
     IdempotencyMismatch: Trouble("This was sent before, with other details. Look into your mail.", status=409),
 }

@@ -35,6 +35,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The demo has no limits and shows all mails, so it answers nothing that a proxy passes on.",
         "Run `bookable up`, and set BOOKABLE_HTTP_BASE_URL and BOOKABLE_HTTP_TRUSTED_PROXIES.",
     ),
+    "proof-required": (
+        "The business asks strangers for a proof of work, and the request brought none that counts, as `reason` says.",
+        "Solve `challenge` and send the same request again with the header Booking-Proof. The widget does so itself.",
+    ),
     "too-many-requests": (
         "More requests came from this network or key than are allowed in a minute.",
         "Wait as many seconds as Retry-After says.",

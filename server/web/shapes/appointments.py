@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
 from server.domain.lifecycle import Actor, Status
 from server.domain.networks import Networks
+from server.domain.proofs import ShownProof
 from server.usecases.cancel import Cancelled
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Written, Zone
 from server.web.shapes.terms import ShownTerms, TermsShape, terms_shown
@@ -34,7 +35,7 @@ class HoldOrder(Shape):
     terms: ShownTerms | None = None
     """As they were shown: where others would bind, nothing happens, and the answer has those."""
 
-    def choice(self, business: str, asked_from: Networks | None) -> SlotChoice:
+    def choice(self, business: str, asked_from: Networks | None, proof: ShownProof | None) -> SlotChoice:
         """As the use-cases see it."""
         return SlotChoice(
             business=business,
@@ -43,6 +44,7 @@ class HoldOrder(Shape):
             location=self.location,
             start=self.start,
             asked_from=asked_from,
+            proof=proof,
         )
 
 
@@ -110,11 +112,11 @@ class AppointmentOrder(HoldOrder):
     override: OverrideOrder | None = None
     """With an API key that may book. The start may then be up to a day ago."""
 
-    def order(self, business: str, actor: Actor, asked_from: Networks | None) -> Order:
+    def order(self, business: str, actor: Actor, asked_from: Networks | None, proof: ShownProof | None) -> Order:
         """As the use-cases see it."""
         customer = self.customer
         return Order(
-            choice=self.choice(business, asked_from),
+            choice=self.choice(business, asked_from, proof),
             customer=CustomerDetails(
                 name=customer.name,
                 email=customer.email,
