@@ -25,6 +25,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── Conflict              a unique name is taken, or others still depend on the thing
     ├── NoPhone               a provider would be reminded by text message, and has no number
     ├── InsecureEndpoint      a webhook would be called without TLS
+    ├── PaymentRefused        the payment service does not take this payment
     ├── NotChargeable         the payment service cannot charge this amount
     ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
@@ -205,6 +206,11 @@ class NoPhone(BookingError):
 @dataclass(eq=False)
 class InsecureEndpoint(BookingError):
     """Use https://. Without TLS only addresses in BOOKABLE_WEBHOOK_ALLOWED_NETWORKS are called."""
+
+
+@dataclass(eq=False)
+class PaymentRefused(BookingError):
+    """The payment service does not take this payment. The business has been told; ask it for another way to pay."""
 
 
 @dataclass(eq=False)

@@ -15,12 +15,30 @@ NOTICES: Mapping[str, Telling] = {
     Kind.INVITE_REQUESTED: Telling("confirmed", None),
     Kind.FEED_REQUESTED: Telling("customer_feed", None),
     Kind.WAITLIST_OFFERED: Telling("waitlist_offer", None),
+    Kind.PAYMENT_REFUND_PENDING: Telling("payment_returned", None),
     Kind.PAYMENT_RETURNED: Telling("payment_returned", None),
+    Kind.PAYMENT_CONTESTED: Telling(None, "payment_contested"),
+    Kind.PAYMENT_REFUND_FAILED: Telling(None, "payment_refund_failed"),
+    Kind.PAYMENT_FAILED: Telling(None, "payment_failed"),
+    Kind.PAYMENT_DISPUTED: Telling(None, "payment_disputed"),
     Kind.CALENDAR_PUT_BACK: Telling(None, "calendar_put_back"),
     Kind.CALENDAR_CONFLICT: Telling(None, "calendar_conflict"),
     Kind.CALENDAR_TROUBLE: Telling(None, "calendar_trouble"),
 }
 """Facts that are no step of an appointment. Those that are not here either are told to webhooks only."""
+
+BRING_ADDRESS = frozenset(
+    {
+        Kind.PAYMENT_REFUND_PENDING,
+        Kind.PAYMENT_RETURNED,
+        Kind.PAYMENT_CONTESTED,
+        Kind.PAYMENT_REFUND_FAILED,
+        Kind.PAYMENT_FAILED,
+        Kind.PAYMENT_DISPUTED,
+        Kind.CALENDAR_TROUBLE,
+    }
+)
+"""Facts about no appointment: the address of whoever is told is in their payload, empty where nobody is."""
 
 _FREES_TIME = frozenset({Kind.WAITLIST_LAPSED, Kind.TIME_FREED})
 

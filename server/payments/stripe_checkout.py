@@ -1,31 +1,37 @@
 """
 Owns paying through Stripe Checkout, with Stripe's own library.
 
-Leaves what a payment is for to `usecases/payments`. The library asks over aiohttp: its usual way out, requests, shares
-its ground with another HTTP library that the calendars bring along.
+Leaves what a payment is for to `usecases/payments`, amounts to `stripe_amounts`, the calls that Stripe makes to
+`stripe_events`, and what its errors mean to `stripe_errors`.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal
 
-import orjson
 import stripe
-from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from server.domain.errors import Unavailable
-from server.payments.protocol import Bill, Checkout, Paid
+from server.domain.payments import Seen
+from server.payments.errors import ProviderRefused
+from server.payments.protocol import Bill, Checkout, Refund
 from server.payments.stripe_amounts import from_stripe, to_stripe
+from server.payments.stripe_errors import ask
+from server.payments.stripe_http import CallByCall
 from server.settings import PaymentSettings
 
-T = TypeVar("T")
-
-_TIMEOUT_S = 8.0
-_TOLERANCE_S = 300
-_DONE = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
-_LEAST_LIFE_S = 1_800
-"""Stripe lets a session live no shorter; what comes after our own time is given back."""
+_LEAST_LIFE_S = 1_800 + 120
+"""Stripe lets a session live for half an hour at least, by its own clock and when the request arrives."""
+_LONGEST_LIFE_S = 86_400 - 120
+_LONGEST_NAME = 250
+_REFUND_STATES: Mapping[str, Literal["pending", "done", "failed"]] = {
+    "succeeded": "done",
+    "pending": "pending",
+    "requires_action": "pending",
+    "failed": "failed",
+    "canceled": "failed",
+}
+_LOST = frozenset({"requires_payment_method", "canceled"})
+"""States of a payment intent whose session is complete, and whose money will not come."""
 
 
 class StripeCheckout:
@@ -36,99 +42,106 @@ class StripeCheckout:
         self._client = stripe.StripeClient(
             settings.stripe_key.get_secret_value(),
             base_addresses={"api": settings.stripe_url},
-            http_client=_CallByCall(),
+            http_client=CallByCall(),
             max_network_retries=1,
         )
 
     async def open(self, bill: Bill) -> Checkout:
-        """A session that takes one card payment."""
-        line: dict[str, Any] = {
-            "quantity": 1,
-            "price_data": {
-                "currency": bill.currency.lower(),
-                "unit_amount": to_stripe(bill.amount_minor, bill.currency),
-                "product_data": {"name": bill.description},
-            },
-        }
+        """A session that takes one card payment of exactly the bill: what the Dashboard would add is switched off."""
+        reference = {"payment": bill.reference}
+        now = int(time.time())
         params: Any = {
             "mode": "payment",
-            "line_items": [line],
+            "payment_method_types": ["card"],
+            "automatic_tax": {"enabled": False},
+            "allow_promotion_codes": False,
+            "adaptive_pricing": {"enabled": False},
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": bill.currency.lower(),
+                        "unit_amount": to_stripe(bill.amount_minor, bill.currency),
+                        "product_data": {"name": bill.description[:_LONGEST_NAME]},
+                    },
+                }
+            ],
             "client_reference_id": bill.reference,
-            "metadata": {"payment": bill.reference},
+            "metadata": reference,
+            "payment_intent_data": {"metadata": reference},
             "customer_email": bill.customer_email,
             "success_url": bill.return_url,
             "cancel_url": bill.return_url,
-            "expires_at": max(int(bill.expires_at.timestamp()), int(time.time()) + _LEAST_LIFE_S),
+            "expires_at": min(max(int(bill.expires_at.timestamp()), now + _LEAST_LIFE_S), now + _LONGEST_LIFE_S),
         }
-        session = await _asked(
-            self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": f"open-{bill.reference}"})
-        )
+        options: Any = {"idempotency_key": f"open-{bill.reference}"}
+        session = await ask(self._client.v1.checkout.sessions.create_async(params, options))
         return Checkout(session.id, session.url)
 
-    async def check(self, remote_id: str) -> Paid:
+    async def look(self, remote_id: str) -> Seen:
         """The session, as Stripe has it: what came in a call is not believed."""
-        session = await _asked(self._client.v1.checkout.sessions.retrieve_async(remote_id))
+        session = await self._session(remote_id)
         currency = (session.currency or "").upper()
-        return Paid(
-            is_paid=session.payment_status == "paid",
+        intent = session.payment_intent
+        return Seen(
+            session=session.status or "open",
+            paid=session.payment_status == "paid",
+            failed=isinstance(intent, stripe.PaymentIntent) and intent.status in _LOST,
             reference=session.client_reference_id or "",
             amount_minor=from_stripe(session.amount_total or 0, currency),
             currency=currency,
+            intent=intent if isinstance(intent, str) else intent.id if intent is not None else "",
         )
 
-    async def refund(self, remote_id: str, amount_minor: int, *, reference: str) -> None:
-        """So much of the session's payment."""
-        session = await _asked(self._client.v1.checkout.sessions.retrieve_async(remote_id))
-        params: Any = {"payment_intent": str(session.payment_intent), "amount": amount_minor}
-        await _asked(self._client.v1.refunds.create_async(params, {"idempotency_key": f"refund-{reference}"}))
-
-
-def is_from_stripe(body: bytes, signature: str, secret: str) -> bool:
-    """Whether *signature* (`Stripe-Signature`) was made with *secret* over *body*, five minutes ago at most."""
-    if not signature.isascii():  # the library's comparison takes no other text
-        return False
-    try:
-        return bool(stripe.WebhookSignature.verify_header(body, signature, secret, _TOLERANCE_S))
-    except (ValueError, stripe.SignatureVerificationError):  # ValueError: the body is no UTF-8
-        return False
-
-
-def paid_session(body: bytes) -> str | None:
-    """The session that a call of Stripe says is paid; None for calls about anything else, whatever their shape."""
-    try:
-        event = orjson.loads(body)
-        return str(event["data"]["object"]["id"]) if event["type"] in _DONE else None
-    except (ValueError, TypeError, LookupError):
-        return None
-
-
-class _CallByCall(stripe.HTTPClient):
-    """A connection per call: payments are few, and nothing stays open that somebody would have to close."""
-
-    name = "aiohttp"
-
-    async def request_async(
-        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
-    ) -> tuple[bytes, int, Mapping[str, str]]:
+    async def close(self, remote_id: str) -> None:
+        """Expires the session."""
         try:
-            async with (
-                ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S)) as session,
-                session.request(method, url, headers=headers, data=post_data) as response,
-            ):
-                return await response.read(), response.status, response.headers
-        except (ClientError, TimeoutError) as error:
-            raise stripe.APIConnectionError(type(error).__name__, should_retry=True) from error  # type: ignore[no-untyped-call]
+            await ask(self._client.v1.checkout.sessions.expire_async(remote_id))
+        except ProviderRefused as error:
+            if error.code == "resource_missing":
+                raise  # one that is complete or expired already is refused too, and that is fine
 
-    def sleep_async(self, secs: float) -> Awaitable[None]:
-        return asyncio.sleep(secs)
+    async def refund(self, remote_id: str, amount_minor: int | None, currency: str, *, reference: str) -> Refund:
+        """
+        So much of the session's payment, unless it was given back before.
 
-    async def close_async(self) -> None:
-        """Nothing is open."""
+        Stripe forgets idempotency keys after a day, so the refunds that there are are looked at first.
+        """
+        intent = _id_of((await self._session(remote_id)).payment_intent)
+        known = await ask(self._client.v1.refunds.list_async({"payment_intent": intent, "limit": 100}))
+        for refund in known.data:
+            if _metadata(refund).get("payment") == reference:
+                return _refund(refund)
+        params: Any = {"payment_intent": intent, "metadata": {"payment": reference}}
+        if amount_minor is not None:
+            params["amount"] = to_stripe(amount_minor, currency)
+        options: Any = {"idempotency_key": f"refund-{reference}"}
+        try:
+            return _refund(await ask(self._client.v1.refunds.create_async(params, options)))
+        except ProviderRefused as error:
+            if error.code != "charge_already_refunded":
+                raise
+            return Refund(remote_id="", state="done", detail="it was refunded at Stripe before")
+
+    async def look_at_refund(self, refund_id: str) -> Refund:
+        """The refund, as Stripe has it."""
+        return _refund(await ask(self._client.v1.refunds.retrieve_async(refund_id)))
+
+    async def _session(self, remote_id: str) -> stripe.checkout.Session:
+        params: Any = {"expand": ["payment_intent"]}
+        return await ask(self._client.v1.checkout.sessions.retrieve_async(remote_id, params))
 
 
-async def _asked(question: Awaitable[T]) -> T:
-    try:
-        async with asyncio.timeout(_TIMEOUT_S * 2 + 2):
-            return await question
-    except (stripe.StripeError, TimeoutError, OSError) as error:
-        raise Unavailable("payment") from error
+def _metadata(refund: stripe.Refund) -> dict[str, str]:
+    return {} if refund.metadata is None else refund.metadata.to_dict()
+
+
+def _id_of(intent: stripe.PaymentIntent | str | None) -> str:
+    if intent is None:
+        raise ProviderRefused("no_payment", "Stripe knows of no payment that could be refunded.")
+    return intent if isinstance(intent, str) else intent.id
+
+
+def _refund(refund: stripe.Refund) -> Refund:
+    why = getattr(refund, "failure_reason", None) or getattr(refund, "pending_reason", None) or ""
+    return Refund(remote_id=refund.id, state=_REFUND_STATES.get(refund.status or "", "pending"), detail=str(why))

@@ -2,12 +2,12 @@
 
 const LOOK_MS = 2_000;
 
-const { payment = "" } = document.body.dataset;
+const { payment = "", state = "open" } = document.body.dataset;
 
 const looking = setInterval(async () => {
   const answer = await fetch(`/v1/payments/${payment}`).catch(() => null);
-  const { status = "open" } = answer?.ok ? await answer.json() : {};
-  if (status === "open") return;
+  const { status = state } = answer?.ok ? await answer.json() : {};
+  if (status === state) return;
   clearInterval(looking);
   location.reload();
 }, LOOK_MS);

@@ -1,16 +1,18 @@
 """
 Owns the rows of payments, from the moment a customer is sent to pay until it is booked or given back.
 
-Leaves what they are worth to `usecases/payments`.
+Leaves what they are worth to `usecases/payments`, and which state follows which to `domain/payments`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from server.domain.appointment import Appointment
+from server.domain.payments import TRANSITIONS, Asked, PaymentStatus
 from server.store.engine import Row, Session
 from server.store.set_aside import not_set_aside
 
@@ -22,43 +24,76 @@ class Payment:
     business_id: int
     business: str
     business_name: str
+    business_email: str
+    business_locale: str
     id: int
     uid: UUID
     service_name: str
+    length: timedelta
+    """Of the service, as it is now."""
     method: str
-    status: str
+    status: PaymentStatus
     amount_minor: int
     return_minor: int | None
     currency: str
+    paid_minor: int | None
+    """What has arrived, where that is not what was asked for."""
+    paid_currency: str | None
+    trouble: str
     remote_id: str | None
+    refund_id: str | None
+    refund_round: int
     checkout_url: str | None
     order_sealed: bytes
     appointment: UUID | None
     appointment_status: str | None
     appointment_start: datetime | None
+    appointment_end: datetime | None
+    held: bool
+    """Its time is still held for the customer."""
     expires_at: datetime
+    next_look_at: datetime | None
     created_at: datetime
+    updated_at: datetime
+
+    @property
+    def asked(self) -> Asked:
+        """What we asked the provider for."""
+        return Asked(reference=str(self.uid), amount_minor=self.amount_minor, currency=self.currency)
+
+    @property
+    def received(self) -> tuple[int, str]:
+        """What has arrived: amount and currency."""
+        if self.paid_minor is None or self.paid_currency is None:
+            return self.amount_minor, self.currency
+        return self.paid_minor, self.paid_currency
 
 
 _SELECT = """
-SELECT p.business_id, b.slug AS business, b.name AS business_name, p.id, p.uid, s.name AS service_name, p.method,
-       p.status, p.amount_minor, p.return_minor, p.currency, p.remote_id, p.checkout_url, p.order_sealed,
+SELECT p.business_id, b.slug AS business, b.name AS business_name, b.email AS business_email,
+       b.locale AS business_locale, p.id, p.uid, s.name AS service_name,
+       make_interval(mins => s.duration_min) AS length, p.method,
+       p.status, p.amount_minor, p.return_minor, p.currency, p.paid_minor, p.paid_currency, p.trouble,
+       p.remote_id, p.refund_id, p.refund_round, p.checkout_url, p.order_sealed,
        a.uid AS appointment, a.status AS appointment_status, a.starts_at AS appointment_start,
-       p.expires_at, p.created_at
+       a.ends_at AS appointment_end,
+       coalesce(h.expires_at > clock_timestamp(), false) AS held,
+       p.expires_at, p.next_look_at, p.created_at, p.updated_at
   FROM payments p
   JOIN businesses b ON b.id = p.business_id
   JOIN services s ON s.business_id = p.business_id AND s.id = p.service_id
   LEFT JOIN appointments a ON a.business_id = p.business_id AND a.id = p.appointment_id
+  LEFT JOIN holds h ON h.business_id = p.business_id AND h.id = p.hold_id
 """
 
 
-async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> datetime | None:
+async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> tuple[int, datetime] | None:
     """
     The hold and its claims last so long from now on, once: who asks again is told the same end.
 
-    Until when, or None if it is over.
+    Its id, and until when, or None if it is over.
     """
-    expires: datetime | None = await session.value(
+    row = await session.first(
         """
         WITH hold AS (
             UPDATE holds
@@ -72,21 +107,23 @@ async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> dat
             UPDATE claims c SET expires_at = hold.expires_at FROM hold
              WHERE c.business_id = hold.business_id AND c.hold_id = hold.id
         )
-        SELECT expires_at FROM hold
+        SELECT id, expires_at FROM hold
         """,
         token_hash,
         float(seconds),
     )
-    return expires
+    return (row["id"], row["expires_at"]) if row else None
+
+
+_INSERTED = ("business_id", "uid", "hold_id", "service_id", "method", "amount_minor", "currency", "order_sealed")
 
 
 async def insert_payment(session: Session, values: Mapping[str, Any]) -> None:
-    """A payment that was begun."""
+    """A payment that was begun; it is looked at when its time is over, if not before."""
     await session.execute(
-        "INSERT INTO payments (business_id, uid, service_id, method, status, amount_minor, currency, order_sealed,"
-        " expires_at) VALUES ($1, $2, $3, $4, 'open', $5, $6, $7, $8)",
-        *(values[name] for name in ("business_id", "uid", "service_id", "method", "amount_minor", "currency")),
-        values["order_sealed"],
+        f"INSERT INTO payments ({', '.join(_INSERTED)}, expires_at, next_look_at, status)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, 'open')",
+        *(values[name] for name in _INSERTED),
         values["expires_at"],
     )
 
@@ -99,49 +136,150 @@ async def find_payment(session: Session, uid: UUID, *, business_id: int | None =
     return _payment(row) if row else None
 
 
-async def find_by_remote_id(session: Session, remote_id: str) -> Payment | None:
-    """The payment that its provider calls so."""
-    row = await session.first(_SELECT + " WHERE p.remote_id = $1", remote_id)
+_REMOTE = {"session": "remote_id", "refund": "refund_id", "disputed": "intent_id"}
+
+
+async def find_by_remote_id(session: Session, what: str, remote_id: str) -> Payment | None:
+    """The payment whose *what* (`session`, `refund`, `disputed`) its provider calls so; locked against nobody."""
+    row = await session.first(_SELECT + f" WHERE p.{_REMOTE[what]} = $1", remote_id)
     return _payment(row) if row else None
 
 
-async def list_payments(session: Session, business_id: int, *, after: int | None, limit: int) -> list[Payment]:
+async def list_payments(
+    session: Session, business_id: int, *, status: str | None, after: int | None, limit: int
+) -> list[Payment]:
     """Payments of a business, the oldest first."""
     rows = await session.fetch(
-        _SELECT + " WHERE p.business_id = $1 AND p.id > $2 ORDER BY p.id LIMIT $3", business_id, after or 0, limit
+        _SELECT
+        + " WHERE p.business_id = $1 AND p.id > $2 AND ($4::text IS NULL OR p.status = $4) ORDER BY p.id LIMIT $3",
+        business_id,
+        after or 0,
+        limit,
+        status,
     )
     return [_payment(row) for row in rows]
 
 
-_STALE = f"""
+# What is not held any more is looked at as well: its customer let it go, and shall not pay for it.
+_DUE = f"""
 {_SELECT}
- WHERE p.status = 'open' AND p.expires_at < clock_timestamp() AND {not_set_aside("payments", "p")}
-   AND (p.expires_at, p.business_id, p.id) > ($1, $2, $3)
- ORDER BY p.expires_at, p.business_id, p.id LIMIT $4
+ WHERE (p.next_look_at <= clock_timestamp()
+        OR p.status = 'open' AND p.next_look_at IS NOT NULL AND p.hold_id IS NOT NULL AND h.id IS NULL)
+   AND {not_set_aside("payments", "p")}
+   AND (p.next_look_at, p.business_id, p.id) > ($1, $2, $3)
+ ORDER BY p.next_look_at, p.business_id, p.id LIMIT $4
 """
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-async def stale_payments(session: Session, after: Payment | None, limit: int) -> list[Payment]:
-    """Payments that are still open after their time: those after *after*, without those that are set aside."""
-    cursor = (after.expires_at, after.business_id, after.id) if after is not None else (_BEGINNING, 0, 0)
-    return [_payment(row) for row in await session.fetch(_STALE, *cursor, limit)]
+async def payments_to_look_at(session: Session, after: Payment | None, limit: int) -> list[Payment]:
+    """Payments that are due to be looked at: those after *after*, without those that are set aside."""
+    cursor = (after.next_look_at, after.business_id, after.id) if after is not None else (_BEGINNING, 0, 0)
+    return [_payment(row) for row in await session.fetch(_DUE, *cursor, limit)]
+
+
+async def look_again(session: Session, payment: Payment, wait: timedelta | None) -> None:
+    """The next look at *payment* comes so much later; none at all for None."""
+    await session.execute(
+        "UPDATE payments SET next_look_at = clock_timestamp() + make_interval(secs => $3)"
+        " WHERE business_id = $1 AND id = $2",
+        payment.business_id,
+        payment.id,
+        wait.total_seconds() if wait is not None else None,
+    )
+
+
+async def look_soon(session: Session, payment: Payment) -> None:
+    """Something has happened: *payment* is due, whatever state it is in."""
+    await session.execute(
+        "UPDATE payments SET next_look_at = clock_timestamp() WHERE business_id = $1 AND id = $2",
+        payment.business_id,
+        payment.id,
+    )
+
+
+_MAY_LOOK = """
+UPDATE payments SET looked_at = clock_timestamp()
+ WHERE business_id = $1 AND id = $2
+   AND (looked_at IS NULL OR looked_at < clock_timestamp() - make_interval(secs => $3))
+"""
+
+
+async def may_look_now(session: Session, payment: Payment, *, every_s: float) -> bool:
+    """Whether nobody has wanted to know about *payment* in the last *every_s*; from now on somebody has."""
+    return await session.execute(_MAY_LOOK, payment.business_id, payment.id, every_s) > 0
+
+
+async def note_dispute(session: Session, payment: Payment) -> bool:
+    """Its bank wants the money of *payment* back; False if that is known."""
+    return (
+        await session.execute(
+            "UPDATE payments SET disputed_at = clock_timestamp()"
+            " WHERE business_id = $1 AND id = $2 AND disputed_at IS NULL",
+            payment.business_id,
+            payment.id,
+        )
+        > 0
+    )
+
+
+async def note_checkout(session: Session, payment: Payment, remote_id: str, url: str | None) -> None:
+    """What the provider calls *payment*, and where it is paid."""
+    await session.execute(
+        "UPDATE payments SET remote_id = $3, checkout_url = $4, version = version + 1, updated_at = clock_timestamp()"
+        " WHERE business_id = $1 AND id = $2",
+        payment.business_id,
+        payment.id,
+        remote_id,
+        url,
+    )
+
+
+_KNOWN_BY_STEPS = frozenset(
+    {
+        "appointment_id",
+        "intent_id",
+        "paid_currency",
+        "paid_minor",
+        "refund_id",
+        "refund_round",
+        "return_minor",
+        "trouble",
+    }
+)
 
 
 async def step_payment(
-    session: Session, payment: Payment, status: str, *, before: tuple[str, ...], **columns: object
+    session: Session,
+    payment: Payment,
+    status: PaymentStatus,
+    known: Mapping[str, object] = MappingProxyType({}),
+    *,
+    wait: timedelta | None = None,
 ) -> bool:
-    """Gives *payment* another status, if it has one of *before*; False if not."""
-    given = "".join(f", {name} = ${n}" for n, name in enumerate(columns, 5))
+    """
+    Gives *payment* another status; False if it has left the one that was read, or cannot get there from it.
+
+    Args:
+        known: What else is known now, by column.
+        wait: Until the next look at it; None for none.
+    """
+    if not known.keys() <= _KNOWN_BY_STEPS:
+        raise LookupError(f"no columns of a step: {known.keys() - _KNOWN_BY_STEPS}")
+    if status not in TRANSITIONS[payment.status]:
+        return False
+    given = "".join(f", {name} = ${n}" for n, name in enumerate(known, 6))
     return (
         await session.execute(
-            f"UPDATE payments SET status = $3, version = version + 1, updated_at = clock_timestamp(){given}"
-            " WHERE business_id = $1 AND id = $2 AND status = ANY($4::text[])",
+            "UPDATE payments SET status = $3, version = version + 1, updated_at = clock_timestamp(),"
+            f" next_look_at = clock_timestamp() + make_interval(secs => $5){given}"
+            " WHERE business_id = $1 AND id = $2 AND status = $4",
             payment.business_id,
             payment.id,
-            status,
-            list(before),
-            *columns.values(),
+            str(status),
+            str(payment.status),
+            wait.total_seconds() if wait is not None else None,
+            *known.values(),
         )
         > 0
     )
@@ -152,8 +290,10 @@ async def return_of_cancelled(session: Session, business_id: int, appointment_id
     found: UUID | None = await session.value(
         """
         UPDATE payments
-           SET status = 'returning', return_minor = greatest(amount_minor - $3, 0), version = version + 1,
-               updated_at = clock_timestamp()
+           SET status = 'returning', version = version + 1, updated_at = clock_timestamp(),
+               -- The fee is in the currency that was asked for; of other money all goes back.
+               return_minor = CASE WHEN paid_currency <> currency THEN paid_minor
+                                   ELSE greatest(coalesce(paid_minor, amount_minor) - $3, 0) END
          WHERE business_id = $1 AND appointment_id = $2 AND status = 'booked' AND method <> 'on_site'
         RETURNING uid
         """,
@@ -177,4 +317,4 @@ async def is_paid_beforehand(session: Session, appointment: Appointment) -> bool
 
 
 def _payment(row: Row) -> Payment:
-    return Payment(**dict(row))
+    return Payment(**{**dict(row), "status": PaymentStatus(row["status"])})

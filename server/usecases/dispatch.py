@@ -9,9 +9,10 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
+from server.domain.consequences import Telling
 from server.domain.errors import Unavailable
 from server.domain.events import Kind
-from server.domain.telling import ENDS, INTERNAL, frees_time, telling_of
+from server.domain.telling import BRING_ADDRESS, ENDS, INTERNAL, frees_time, telling_of
 from server.store.deliveries import NewDelivery, insert_deliveries
 from server.store.engine import Session
 from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
@@ -121,13 +122,8 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
     telling = telling_of(fact.kind, fact.payload.get("actor"))
     if telling is None:
         return
-    if fact.kind == Kind.PAYMENT_RETURNED:
-        if telling.customer:
-            yield _mail(fact, telling.customer, "customer", target=fact.payload["email"], once=f"fact:{fact.id}")
-        return
-    if fact.kind == Kind.CALENDAR_TROUBLE:
-        if telling.provider and fact.payload["email"]:
-            yield _mail(fact, telling.provider, "provider", target=fact.payload["email"], once=f"fact:{fact.id}")
+    if fact.kind in BRING_ADDRESS:
+        yield from _to_address(fact, telling)
         return
     if hearers is None:
         return
@@ -154,12 +150,23 @@ def _to_waiter(fact: OpenFact, waiter: Waiter | None) -> Iterator[NewDelivery]:
         yield _mail(fact, telling.customer, "customer", target=waiter.email, once=f"fact:{fact.id}")
 
 
+def _to_address(fact: OpenFact, telling: Telling) -> Iterator[NewDelivery]:
+    target, once = fact.payload["email"], _once(fact, telling.customer or telling.provider or "")
+    for message, recipient in ((telling.customer, "customer"), (telling.provider, "provider")):
+        if message and target:
+            yield _mail(fact, message, recipient, target=target, once=once)
+
+
 def _once(fact: OpenFact, message: str) -> str:
-    """What the message to a customer is sent once for."""
+    """What a message is sent once for."""
     if message in {"cancelled", "declined", "expired"}:
         return "left"  # whoever leaves hears so once, however the fact came about
     if fact.kind == Kind.FEED_REQUESTED:
         return f"feed:{fact.created_at:%Y-%m-%dT%H}"  # whoever asks again and again sends one mail an hour
+    if message == "payment_returned":
+        return f"returned:{fact.payload['payment']}"  # once on its way, or there at once
+    if fact.kind == Kind.PAYMENT_FAILED:
+        return f"failed:{fact.created_at:%Y-%m-%dT%H}"  # what is wrong for one customer mostly is for the next
     return f"fact:{fact.id}"
 
 

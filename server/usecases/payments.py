@@ -1,58 +1,55 @@
 """
-Owns paying for a time that is held: sending the customer to pay, booking when it is paid, giving back what is not used.
+Owns beginning to pay for a time that is held, and showing what became of it.
 
-Leaves the provider's protocol to `payments`. What is paid is computed here, and looked at again at the provider.
+Leaves the provider's protocol to `payments`, finding out what was paid to `settle_payments`, and giving it back to
+`refunds`. What is paid is computed here: no request names an amount.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from server.domain.appointment import Booked, CustomerDetails, Order, SlotChoice
+from server.domain.appointment import Order
 from server.domain.catalogue import Offer
 from server.domain.details import missing_details
-from server.domain.errors import (
-    BookingError,
-    DetailsMissing,
-    InFlight,
-    NotFound,
-    SlotTaken,
-    Unavailable,
-)
-from server.domain.events import Kind
-from server.domain.terms import Approval, Terms
+from server.domain.errors import BookingError, DetailsMissing, NotFound, PaymentRefused, SlotTaken, Unavailable
+from server.domain.payments import WAITING, PaymentStatus
 from server.domain.zones import zone
+from server.payments.errors import ProviderError, ProviderRefused
 from server.payments.protocol import Bill, Checkout, PaymentMethod
 from server.store.engine import Session
 from server.store.holds import Hold, find_hold
-from server.store.outbox import add_fact
 from server.store.payments import (
     Payment,
-    find_by_remote_id,
     find_payment,
     insert_payment,
     list_payments,
+    may_look_now,
+    note_checkout,
     prolong_hold,
-    stale_payments,
     step_payment,
 )
-from server.tokens import Purpose, token_hash
-from server.usecases.batches import through
-from server.usecases.book import book, new_uid
+from server.tokens import token_hash
+from server.usecases.book import new_uid
 from server.usecases.claiming import check_shown, offers_for
 from server.usecases.core import Core
-from server.usecases.once import Once
+from server.usecases.hold import release
+from server.usecases.paid_order import UnreadableOrder, seal_order, unseal_order
+from server.usecases.payment_facts import take
+from server.usecases.settle_payments import book_order, look_within
 
 log = logging.getLogger(__name__)
 
-_OPEN = ("open", "expired", "failed")
-"""From which a payment may still be booked: the money can come late."""
+P = PaymentStatus
+
+_LOOK_EVERY_S = 10
+"""A customer who comes back and waits makes us ask the provider so often at most."""
+_PATIENCE_S = 3.0
+"""So long their page waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +65,9 @@ class Paying:
     """A payment as its customer sees it: when what it is for begins, and the zone to show that in."""
 
     payment: Payment
-    start: datetime
+    start: datetime | None
+    """None where nobody can read any more what was ordered."""
     zone: ZoneInfo
-
-
-class _SettledAlready(Exception):
-    """Another call about the same payment was faster."""
 
 
 async def start_payment(
@@ -89,7 +83,8 @@ async def start_payment(
         NotFound, DetailsMissing: As for `book`.
         TermsChanged: The customer was shown other terms than those of the hold.
         SlotTaken: The hold is over, or for another time.
-        Unavailable: The provider of payments, or none is set up; the hold stays.
+        PaymentRefused: The provider of payments says no.
+        Unavailable: The provider is away, or none is set up; the hold stays.
     """
     hold = await _held(core, order)
     choice = replace(order.choice, provider=hold.provider, location=hold.location)
@@ -111,15 +106,58 @@ async def start_payment(
         return_url=f"{return_to}{payment.uid}",
         expires_at=payment.expires_at,
     )
-    try:
-        checkout = await methods[name].open(bill)
-    except Unavailable:
-        await _step(core, payment, "failed", before=("open",))
-        raise
-    await _step(core, payment, "open", before=("open",), remote_id=checkout.remote_id, checkout_url=checkout.url)
+    checkout = await _open(core, methods[name], payment, bill, order)
+    await core.database.transact(lambda session: note_checkout(session, payment, checkout.remote_id, checkout.url))
     if checkout.url is None:
-        await _book(core, payment)
+        await _book_at_once(core, payment)
     return await _started(core, payment, checkout)
+
+
+async def _open(core: Core, method: PaymentMethod, payment: Payment, bill: Bill, order: Order) -> Checkout:
+    """
+    Begins the payment at its provider.
+
+    Raises:
+        DetailsMissing: The provider does not take the customer's address.
+        PaymentRefused: It says no for another reason, which the business is told; the time is let go.
+        Unavailable: It cannot be asked, or nobody knows what it did: whoever never saw its page cannot pay there.
+    """
+    try:
+        return await method.open(bill)
+    except ProviderRefused as error:
+        if error.code == "email_invalid":
+            await _end_unpaid(core, payment)
+            why = "The payment service does not accept this address. Use another one."
+            raise DetailsMissing([("/customer/email", why)]) from error
+        log.error("payment %s: its provider says no: %s", payment.uid, error)
+        await take(core, payment, P.FAILED, trouble=str(error))
+        await _let_go(core, order.hold or "")
+        raise PaymentRefused from error
+    except ProviderError as error:
+        log.warning("payment %s: its provider is away: %s", payment.uid, error)
+        await _end_unpaid(core, payment)
+        raise Unavailable("payment", retry_after_s=getattr(error, "retry_after_s", None) or 5) from error
+
+
+async def _book_at_once(core: Core, payment: Payment) -> None:
+    """Nothing is due now."""
+    try:
+        await book_order(core, payment)
+    except BookingError:
+        await _end_unpaid(core, payment)
+        raise
+
+
+async def _end_unpaid(core: Core, payment: Payment) -> None:
+    """Nobody can pay it, and nobody needs to be told."""
+    await core.database.transact(lambda session: step_payment(session, payment, P.EXPIRED))
+
+
+async def _let_go(core: Core, hold: str) -> None:
+    try:
+        await release(core, hold)
+    except NotFound:
+        return
 
 
 async def _started(core: Core, payment: Payment, checkout: Checkout) -> Started:
@@ -138,15 +176,17 @@ async def _held(core: Core, order: Order) -> Hold:
 
 async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: int) -> Payment:
     uid = new_uid()
-    sealed = core.vault.seal(orjson.dumps(_written(order)), Purpose.ORDER)
+    sealed = seal_order(core.vault, order, length=timedelta(seconds=offer.service.terms.duration_s))
 
     async def work(session: Session) -> Payment:
-        expires_at = await prolong_hold(session, token_hash(order.hold or ""), hold_s)
-        if expires_at is None:
+        prolonged = await prolong_hold(session, token_hash(order.hold or ""), hold_s)
+        if prolonged is None:
             raise SlotTaken
+        hold_id, expires_at = prolonged
         values: dict[str, Any] = {
             "business_id": offer.business_id,
             "uid": uid,
+            "hold_id": hold_id,
             "service_id": offer.service.id,
             "method": method,
             "amount_minor": offer.service.price_minor,
@@ -176,199 +216,41 @@ async def read_payment(core: Core, uid: UUID, *, business_id: int | None = None)
     return payment
 
 
-async def view_payment(core: Core, uid: UUID) -> Paying:
+async def watch_payment(core: Core, methods: Mapping[str, PaymentMethod], uid: UUID) -> Payment:
+    """
+    One payment, for the customer who came back from paying and waits: its provider is asked, within a few seconds.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    payment = await read_payment(core, uid)
+    if payment.status not in WAITING or payment.remote_id is None:
+        return payment
+    if not await core.database.transact(lambda session: may_look_now(session, payment, every_s=_LOOK_EVERY_S)):
+        return payment
+    await look_within(core, methods, payment, seconds=_PATIENCE_S)
+    return await read_payment(core, uid)
+
+
+async def view_payment(core: Core, methods: Mapping[str, PaymentMethod], uid: UUID) -> Paying:
     """
     A payment, for whoever knows its id.
 
     Raises:
         NotFound: There is none.
-        Unavailable: What was ordered cannot be unsealed.
     """
-    payment = await read_payment(core, uid)
-    plain = core.vault.unseal(payment.order_sealed, Purpose.ORDER)
-    if plain is None:
-        raise Unavailable("secret keys")
-    order = _read(orjson.loads(plain))
+    payment = await watch_payment(core, methods, uid)
+    try:
+        order = unseal_order(core.vault, payment.order_sealed).order
+    except UnreadableOrder:
+        return Paying(payment, payment.appointment_start, zone("Etc/UTC"))
     return Paying(payment, payment.appointment_start or order.choice.start, zone(order.customer.timezone))
 
 
 async def page_of_payments(
-    core: Core, business_id: int, *, after: int | None, limit: int
+    core: Core, business_id: int, *, status: str | None, after: int | None, limit: int
 ) -> tuple[list[Payment], int | None]:
     """Up to *limit* payments, and the id after which the next page begins; None on the last one."""
     async with core.database.reading() as session:
-        found = await list_payments(session, business_id, after=after, limit=limit + 1)
+        found = await list_payments(session, business_id, status=status, after=after, limit=limit + 1)
     return found[:limit], found[limit - 1].id if len(found) > limit else None
-
-
-async def hear_of_payment(core: Core, methods: Mapping[str, PaymentMethod], remote_id: str) -> None:
-    """
-    Somebody says that this was paid: it is looked at, and booked.
-
-    Raises:
-        NotFound: We began no such payment.
-        Unavailable: Ask again.
-    """
-    async with core.database.reading() as session:
-        payment = await find_by_remote_id(session, remote_id)
-    if payment is None:
-        raise NotFound(what="payment")
-    await settle(core, methods, payment)
-
-
-async def settle(core: Core, methods: Mapping[str, PaymentMethod], payment: Payment) -> None:
-    """
-    Books what *payment* pays for, if its provider says that all of it was paid; once, however often it is called.
-
-    Whoever pays after their hold ran out still gets the time if it is free. If it is not, the money goes back.
-
-    Raises:
-        Unavailable: Ask again.
-    """
-    if payment.status not in _OPEN or payment.remote_id is None:
-        return
-    paid = await methods[payment.method].check(payment.remote_id)
-    right = (str(payment.uid), payment.amount_minor, payment.currency)
-    if not paid.is_paid:
-        return
-    if (paid.reference, paid.amount_minor, paid.currency) != right:
-        log.error("payment %s: another amount, currency or reference than we asked for", payment.uid)
-        return
-    await _book(core, payment)
-
-
-async def _book(core: Core, payment: Payment) -> None:
-    async def also(session: Session, appointment_id: int) -> None:
-        booked = await step_payment(session, payment, "booked", before=_OPEN, appointment_id=appointment_id)
-        if not booked:
-            raise _SettledAlready
-
-    plain = core.vault.unseal(payment.order_sealed, Purpose.ORDER)
-    if plain is None:
-        raise Unavailable("secret keys")
-    once: Once[Booked] = Once(None, 201, lambda _: b"")
-    try:
-        await book(core, _read(orjson.loads(plain)), once, also=also)
-    except _SettledAlready:
-        return
-    except (Unavailable, InFlight):
-        raise
-    except BookingError as error:
-        log.info("payment %s cannot be booked (%s): it goes back", payment.uid, error)
-        await _give_back(core, payment)
-
-
-async def _give_back(core: Core, payment: Payment) -> None:
-    async def work(session: Session) -> None:
-        stepped = await step_payment(session, payment, "returning", before=_OPEN, return_minor=payment.amount_minor)
-        if stepped:
-            await add_fact(session, payment.business_id, Kind.PAYMENT_RETURNING, {"v": 1, "payment": str(payment.uid)})
-
-    await core.database.transact(work)
-
-
-async def refund(core: Core, methods: Mapping[str, PaymentMethod], business_id: int, uid: UUID) -> None:
-    """
-    Gives back what is to be given back of a payment; once, however often it is called.
-
-    Raises:
-        Unavailable: The provider; ask again.
-    """
-    payment = await read_payment(core, uid, business_id=business_id)
-    if payment.status != "returning" or payment.remote_id is None:
-        return
-    amount = payment.amount_minor if payment.return_minor is None else payment.return_minor
-    if amount > 0:
-        await methods[payment.method].refund(payment.remote_id, amount, reference=str(payment.uid))
-
-    async def work(session: Session) -> None:
-        if await step_payment(session, payment, "returned", before=("returning",)) and payment.appointment is None:
-            await add_fact(session, business_id, Kind.PAYMENT_RETURNED, _told(core, payment))
-
-    await core.database.transact(work)
-
-
-async def settle_stale(core: Core, methods: Mapping[str, PaymentMethod]) -> None:
-    """
-    Asks once more about payments that nobody spoke of in time; those that were not paid are over.
-
-    Each is asked about by itself: one that its provider does not know, or that cannot be read, is set aside.
-
-    Raises:
-        Unavailable: The database is away.
-    """
-
-    async def step(payment: Payment) -> None:
-        if payment.method in methods:
-            await settle(core, methods, payment)
-        await _step(core, payment, "expired", before=("open",))
-
-    await through(core, "payments", stale_payments, step)
-
-
-async def _step(core: Core, payment: Payment, status: str, *, before: tuple[str, ...], **columns: object) -> None:
-    async def work(session: Session) -> None:
-        await step_payment(session, payment, status, before=before, **columns)
-
-    await core.database.transact(work)
-
-
-def _told(core: Core, payment: Payment) -> dict[str, object]:
-    """Everything that the mail says: there is no appointment."""
-    plain = core.vault.unseal(payment.order_sealed, Purpose.ORDER)
-    order: dict[str, Any] = orjson.loads(plain) if plain is not None else {}
-    customer = order.get("customer", {})
-    return {
-        "v": 1,
-        "sequence": 0,
-        "payment": str(payment.uid),
-        "email": customer.get("email", ""),
-        "name": customer.get("name", ""),
-        "locale": customer.get("locale", "en"),
-        "timezone": customer.get("timezone", "Etc/UTC"),
-        "location_zone": customer.get("timezone", "Etc/UTC"),
-        "service": payment.service_name,
-        "start": order.get("start", payment.created_at.isoformat()),
-        "end": order.get("start", payment.created_at.isoformat()),
-        "amount_minor": payment.amount_minor,
-        "currency": payment.currency,
-    }
-
-
-def _written(order: Order) -> dict[str, Any]:
-    choice, customer = order.choice, order.customer
-    return {
-        "business": choice.business,
-        "service": choice.service,
-        "provider": choice.provider,
-        "location": choice.location,
-        "start": choice.start.isoformat(),
-        "customer": {
-            "name": customer.name,
-            "email": customer.email,
-            "phone": customer.phone,
-            "timezone": customer.timezone,
-            "locale": customer.locale,
-        },
-        "answers": dict(order.answers),
-        "hold": order.hold,
-        "terms": asdict(order.terms) if order.terms is not None else None,
-    }
-
-
-def _read(written: Mapping[str, Any]) -> Order:
-    terms = written.get("terms")  # none in orders of before terms were kept
-    return Order(
-        choice=SlotChoice(
-            business=written["business"],
-            service=written["service"],
-            provider=written["provider"],
-            location=written["location"],
-            start=datetime.fromisoformat(written["start"]),
-        ),
-        customer=CustomerDetails(**written["customer"]),
-        answers=written["answers"],
-        hold=written["hold"],
-        terms=Terms(**{**terms, "approval": Approval(terms["approval"])}) if terms is not None else None,
-        paid=True,
-    )

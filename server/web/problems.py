@@ -61,6 +61,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.IdempotencyMismatch: ProblemKind(422, "idempotency-key-reused", "The key was used for another request"),
     errors.InFlight: ProblemKind(409, "request-in-flight", "The first request is still being answered"),
     errors.StaleVersion: ProblemKind(412, "stale-version", "It was changed since you read it"),
+    errors.PaymentRefused: ProblemKind(409, "payment-refused", "This cannot be paid online"),
     errors.NotChargeable: ProblemKind(422, "price-not-chargeable", "This price cannot be paid online"),
     errors.CalendarRefused: ProblemKind(422, "calendar-refused", "The calendar could not be connected"),
     errors.Conflict: ProblemKind(409, "conflict", "This does not fit with what is there"),

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from server.channels.outcome import Outcome, Verdict
+from server.domain.backoff import next_try
+from server.payments.errors import ProviderError, ProviderRefused
 from server.payments.protocol import PaymentMethod
 from server.store.deliveries import Delivery
 from server.store.letters import Letter
 from server.usecases.core import Core
 from server.usecases.offer_freed import offer_freed
-from server.usecases.payments import refund
+from server.usecases.refunds import give_up_refund, refund
 from server.worker.pump import NotSent
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -55,5 +57,15 @@ class ReturnMoney:
         self._methods = methods
 
     async def __call__(self, delivery: Delivery, _letter: Letter, _may_send: Callable[[], bool]) -> Outcome:
-        await refund(self._core, self._methods, delivery.business_id, UUID(delivery.payload["payment"]))
-        return Outcome(verdict=Verdict.SENT, detail="returned")
+        """One attempt; whatever is final is told to a person by the payment's own state."""
+        uid = UUID(delivery.payload["payment"])
+        try:
+            done = await refund(self._core, self._methods, delivery.business_id, uid)
+        except ProviderRefused as error:
+            return Outcome(verdict=Verdict.REFUSED, detail=str(error))
+        except ProviderError as error:
+            if next_try(delivery.tries + 1, key=str(delivery.uid)) is None:
+                await give_up_refund(self._core, delivery.business_id, uid, f"Tried for days: {error}")
+            wait = getattr(error, "retry_after_s", None)
+            return Outcome(verdict=Verdict.RETRY, detail=str(error), retry_after_s=wait, peer_trouble=True)
+        return Outcome(verdict=Verdict.SENT, detail=done)

@@ -15,7 +15,7 @@ from server.payments.protocol import PaymentMethod
 from server.store.set_aside import Key
 from server.usecases.core import Core
 from server.usecases.offer_freed import offer_everywhere
-from server.usecases.payments import settle_stale
+from server.usecases.settle_payments import settle_due
 from server.usecases.sweep import all_of, sweep
 from server.usecases.waitlist import lapse_offers
 
@@ -56,7 +56,7 @@ class Tidying:
         self._offered_to = await offer_everywhere(self._core, after=self._offered_to)
 
     async def _settle(self) -> None:
-        await settle_stale(self._core, self._methods)
+        await settle_due(self._core, self._methods)
 
     async def keep_tidy(self) -> None:
         """Until it was tidied once more: by arq's clock or, while that stands still with Redis, from here."""

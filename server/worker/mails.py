@@ -23,6 +23,8 @@ from server.channels.messages import (
     render_notice,
 )
 from server.channels.outcome import Outcome, Verdict
+from server.channels.owner_notices import NOTICES as OWNER_NOTICES
+from server.channels.owner_notices import render_owner_notice
 from server.domain.appointment import Place
 from server.domain.channels import Recipient
 from server.domain.lifecycle import CHANGEABLE
@@ -71,6 +73,8 @@ class MailSender:
         place = letter.place
         if delivery.message == "calendar_trouble":
             return self._notice(delivery, letter)
+        if delivery.message in OWNER_NOTICES:
+            return self._owner_notice(delivery, letter)
         if delivery.message == "customer_feed" and place is not None:
             return self._feed(delivery, letter, place)
         facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
@@ -115,6 +119,29 @@ class MailSender:
             to=delivery.target,
             to_name="",
             reply_to=letter.sender.email or None,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+            calendar=None,
+            method=None,
+            message_id=f"<{delivery.uid.hex}@{sender.rpartition('@')[2]}>",
+            references=None,
+            date=datetime.now(UTC),
+            list_unsubscribe=None,
+        )
+
+    def _owner_notice(self, delivery: Delivery, letter: Letter) -> EmailMessage:
+        """About money, text messages or endpoints: for whoever runs the business."""
+        payload, business = delivery.payload, letter.sender
+        locale = str(payload.get("locale", "en"))
+        words = render_owner_notice(delivery.message, business.name, business.accent, payload, locale=locale)
+        sender = self._mail.sender
+        return build_mail(
+            sender=sender,
+            sender_name=business.name,
+            to=delivery.target,
+            to_name="",
+            reply_to=None,
             subject=words.subject,
             text=words.text,
             html=words.html,

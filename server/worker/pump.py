@@ -256,8 +256,8 @@ class Pump:
         except NotSent as reason:
             self._circuits.fine(delivery.peer)
             return Report(state="skipped", verdict="skipped", detail=str(reason))
-        except Unavailable:
-            return Report(state="retrying", verdict="skipped", detail="the database was away", retry_in_s=1)
+        except Unavailable as error:
+            return Report(state="retrying", verdict="skipped", detail=f"{error.what} was away", retry_in_s=1)
         except Exception as error:
             log.exception("delivery %s failed in our own code", delivery.uid)
             outcome = Outcome(verdict=Verdict.RETRY, detail=f"our own error: {type(error).__name__}")

@@ -15,7 +15,7 @@ from server.store.outbox import add_fact
 from server.store.set_aside import Key, rows_set_aside
 from server.usecases.batches import AT_ONCE, each, through
 from server.usecases.dispatch import dispatch
-from server.usecases.payments import settle_stale
+from server.usecases.settle_payments import settle_due
 from server.usecases.sweep import all_of, sweep
 from tests.peers.stripe import Stripe, stripe_account
 from tests.post_office import PostOffice, pump_for
@@ -217,22 +217,20 @@ async def test_M126_an_answer_that_cannot_be_kept_makes_nothing_be_sent_twice(sh
 async def test_M126_a_payment_that_its_provider_does_not_know_keeps_no_other(shop: World, stripe: Stripe) -> None:
     await shop.sql(
         "INSERT INTO payments (business_id, uid, service_id, method, status, amount_minor, currency, remote_id,"
-        " order_sealed, expires_at) SELECT $1, gen_random_uuid(), s.id, 'stripe', 'open', 100, 'EUR', 'cs_' || n, '',"
-        " clock_timestamp() - make_interval(mins => 60 - n) FROM services s, generate_series(1, 2) n",
+        " order_sealed, expires_at, next_look_at) SELECT $1, gen_random_uuid(), s.id, 'stripe', 'open', 100, 'EUR',"
+        " 'cs_' || n, '', clock_timestamp(), clock_timestamp() - make_interval(mins => 60 - n)"
+        " FROM services s, generate_series(1, 3) n",
         shop.business_id,
     )
-    stripe.sessions["second"] = {
-        "id": "cs_2",
-        "payment_status": "unpaid",
-        "amount_total": 100,
-        "currency": "eur",
-        "client_reference_id": "",
-    }
+    over = {"status": "expired", "payment_status": "unpaid", "amount_total": 100, "currency": "eur"}
+    stripe.sessions["cs_2"] = {"id": "cs_2", "object": "checkout.session", "client_reference_id": "", **over}
+    stripe.sessions["cs_3"] = {**stripe.sessions["cs_2"], "id": "cs_3"}
+    await poison(shop, "payments", "UPDATE", "OLD.remote_id = 'cs_2'")
 
-    await settle_stale(shop.core, open_methods(stripe.settings))
+    await settle_due(shop.core, open_methods(stripe.settings))
 
     rows = await shop.sql("SELECT remote_id, status FROM payments ORDER BY id")
-    assert [tuple(row) for row in rows] == [("cs_1", "open"), ("cs_2", "expired")]
+    assert [tuple(row) for row in rows] == [("cs_1", "failed"), ("cs_2", "open"), ("cs_3", "expired")]
     assert await aside(shop) == [("payments", 1)]
 
 

@@ -15,8 +15,9 @@ from server.app import build_app
 from server.payments import open_methods
 from server.settings import PaymentSettings
 from server.usecases.cancel import cancel
-from server.usecases.payments import refund, settle_stale
 from server.usecases.places import target_of_token
+from server.usecases.refunds import refund
+from server.usecases.settle_payments import settle_due
 from server.web.shapes.terms import TermsShape
 from tests.peers.stripe import Stripe, event, stripe_account
 from tests.world import World, no_key, settings_for
@@ -59,7 +60,7 @@ async def begin(client: Client, world: World) -> dict[str, Any]:
 
 async def pay(client: Client, stripe: Stripe) -> None:
     """The money has arrived, and Stripe says so."""
-    stripe.session["payment_status"] = "paid"
+    stripe.pay()
     body, headers = event(stripe.session["id"])
     await client.post("/v1/inbound/stripe", data=body, headers=headers)
 
@@ -86,7 +87,7 @@ async def test_what_is_paid_is_booked_once_however_often_stripe_says_so(
     assert (begun["amount_minor"], begun["currency"], begun["status"]) == (4800, "EUR", "open")
     assert begun["checkout_url"] == stripe.session["url"]
     assert await appointments(world) == 0
-    stripe.session["payment_status"] = "paid"
+    stripe.pay()
     body, headers = event(stripe.session["id"])
     answers = await asyncio.gather(*(shop.post("/v1/inbound/stripe", data=body, headers=headers) for _ in range(5)))
     assert {answer.status for answer in answers} <= {204, 503}
@@ -107,7 +108,7 @@ async def test_I84_a_service_that_is_paid_online_is_not_had_without_paying(shop:
 
 async def test_H82_a_forged_call_changes_nothing(shop: Client, world: World, stripe: Stripe) -> None:
     await begin(shop, world)
-    stripe.session["payment_status"] = "paid"
+    stripe.pay()
     session = stripe.session["id"]
     body, headers = event(session)
     for forged in ({}, event(session, secret="whsec_other")[1], event(session, at=time.time() - 900)[1]):
@@ -121,7 +122,8 @@ async def test_H82_amount_currency_and_reference_are_looked_at_again(
     shop: Client, world: World, stripe: Stripe, wrong: dict[str, Any]
 ) -> None:
     await begin(shop, world)
-    stripe.session.update({"payment_status": "paid", **wrong})
+    stripe.pay()
+    stripe.session.update(wrong)
     body, headers = event(stripe.session["id"])
     assert (await shop.post("/v1/inbound/stripe", data=body, headers=headers)).status == 204
     assert await appointments(world) == 0
@@ -161,7 +163,7 @@ async def test_A15_who_pays_late_for_a_time_that_is_gone_gets_everything_back_on
     for _ in range(2):
         await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
     assert await status_of(world) == ["returned"]
-    assert [form["amount"] for form in stripe.refunds.values()] == ["4800"]
+    assert stripe.refunded == [4800]
     kinds = [row["kind"] for row in await world.sql("SELECT kind FROM outbox WHERE kind LIKE 'payment%' ORDER BY id")]
     assert kinds == ["payment.returning", "payment.returned"]
     assert await world.doubles() == 0
@@ -179,16 +181,16 @@ async def test_a_cancelled_appointment_that_was_paid_is_paid_back(
     from uuid import UUID
 
     await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
-    assert [form["amount"] for form in stripe.refunds.values()] == ["4800"]
+    assert stripe.refunded == [4800]
 
 
 async def test_a_payment_that_nobody_spoke_of_is_asked_about_when_its_time_is_over(
     shop: Client, world: World, stripe: Stripe, payment: PaymentSettings
 ) -> None:
     await begin(shop, world)
-    stripe.session["payment_status"] = "paid"
-    await world.sql("UPDATE payments SET expires_at = clock_timestamp() - interval '1 min'")
-    await settle_stale(world.core, open_methods(payment))
+    stripe.pay()
+    await world.sql("UPDATE payments SET next_look_at = clock_timestamp() - interval '1 min'")
+    await settle_due(world.core, open_methods(payment))
     assert (await appointments(world), await status_of(world)) == (1, ["booked"])
 
 
@@ -236,8 +238,9 @@ async def test_whoever_comes_back_from_paying_sees_what_became_of_it(
 
 async def test_whoever_did_not_pay_in_time_is_told_so(shop: Client, world: World, payment: PaymentSettings) -> None:
     begun = await begin(shop, world)
-    await world.sql("UPDATE payments SET expires_at = clock_timestamp() - interval '1 minute'")
-    await settle_stale(world.core, open_methods(payment))
+    await run_out(world)
+    await world.sql("UPDATE payments SET next_look_at = clock_timestamp()")
+    await settle_due(world.core, open_methods(payment))
 
     assert "Nothing was paid" in await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     String,
     Text,
     Uuid,
@@ -20,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import CIDR, JSONB
 
+from server.domain.channels import one_of
+from server.domain.payments import PaymentStatus
 from server.store.schema.base import belongs_to, tenant_table, unique_in_business, versioned
 
 waitlist_entries = tenant_table(
@@ -76,6 +79,15 @@ payments = tenant_table(
     Column("return_minor", Integer),
     Column("currency", String(3), nullable=False),
     Column("remote_id", String(200)),
+    Column("intent_id", String(200)),
+    Column("refund_id", String(200)),
+    Column("refund_round", SmallInteger, nullable=False, server_default=text("0")),
+    Column("paid_minor", Integer),
+    Column("paid_currency", String(3)),
+    Column("trouble", String(500), nullable=False, server_default=""),
+    Column("disputed_at", DateTime(timezone=True)),
+    Column("next_look_at", DateTime(timezone=True)),
+    Column("looked_at", DateTime(timezone=True)),
     Column("checkout_url", Text),
     Column("order_sealed", LargeBinary, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
@@ -83,12 +95,17 @@ payments = tenant_table(
     unique_in_business("uid"),
     belongs_to("service_id", "services", ondelete="CASCADE"),
     CheckConstraint("method IN ('on_site', 'stripe')", name="method"),
-    CheckConstraint(
-        "status IN ('open', 'paid', 'booked', 'returning', 'returned', 'failed', 'expired')", name="status"
-    ),
+    CheckConstraint(one_of("status", PaymentStatus), name="status"),
     CheckConstraint("amount_minor >= 0", name="amount"),
     Index("ix_payments_remote", "remote_id", postgresql_where=text("remote_id IS NOT NULL")),
-    Index("ix_payments_expires", "expires_at", postgresql_where=text("status = 'open'")),
+    Index("ix_payments_intent", "intent_id", postgresql_where=text("intent_id IS NOT NULL")),
+    Index("ix_payments_refund", "refund_id", postgresql_where=text("refund_id IS NOT NULL")),
+    Index("ix_payments_look", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
+    Index("ix_payments_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
     Index("ix_payments_appointment", "business_id", "appointment_id"),
 )
-"""What is paid is decided here and never by a client. The order is sealed: it holds a customer's details."""
+"""
+What is paid is decided here and never by a client. The order is sealed: it holds a customer's details. `paid_*` is what
+has really arrived, where it is not what was asked; `trouble` is what a person has to know; `next_look_at` is when the
+provider is asked again, `looked_at` when somebody last wanted that at once.
+"""

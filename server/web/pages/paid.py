@@ -4,15 +4,17 @@ Owns the page to which a customer comes back from paying: whether it is booked, 
 Leaves the payment to `usecases/payments`. Looking changes nothing; while nothing is known the page looks again.
 """
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from aiohttp import web
 
 from server.domain.errors import NotFound
 from server.domain.lifecycle import Status
+from server.domain.payments import UNPAID, PaymentStatus
 from server.store.payments import Payment
 from server.usecases.payments import view_payment
-from server.web.keys import CORE, SETTINGS
+from server.web.keys import CORE, METHODS, SETTINGS
 from server.web.pages.html import STYLE, page_answer, render_page, static_answer
 from server.web.pages.language import voice_of
 from server.web.pages.manage import HEADINGS
@@ -34,7 +36,7 @@ async def get_paid(request: web.Request) -> web.Response:
         uid = UUID(request.match_info["payment"])
     except ValueError:
         raise NotFound(what="payment") from None
-    seen = await view_payment(request.app[CORE], uid)
+    seen = await view_payment(request.app[CORE], request.app[METHODS], uid)
     if seen.payment.business != request.match_info["business"]:
         raise NotFound(what="payment")
     voice = voice_of(request).at(seen.zone)
@@ -44,12 +46,24 @@ async def get_paid(request: web.Request) -> web.Response:
     return page_answer(html, STYLE, widget=True, private=True)
 
 
+_STATES: Mapping[PaymentStatus, str] = {
+    PaymentStatus.OPEN: "waits",
+    PaymentStatus.PROCESSING: "processing",
+    PaymentStatus.BOOKED: "booked",
+    PaymentStatus.CONTESTED: "contested",
+    PaymentStatus.RETURNING: "returning",
+    PaymentStatus.REFUND_PENDING: "returning",
+    PaymentStatus.REFUND_FAILED: "refund_failed",
+    PaymentStatus.RETURNED: "returned",
+    PaymentStatus.EXPIRED: "over",
+    PaymentStatus.FAILED: "over",
+}
+
+
 def _state(payment: Payment) -> str:
-    if payment.status in {"open", "paid"}:
-        return "waits"
-    if payment.status in {"returning", "returned"}:
-        return "cancelled" if payment.appointment else "returned"
-    return "booked" if payment.status == "booked" else "over"
+    """Whoever has cancelled an appointment wants to read that first."""
+    goes_back = payment.status not in UNPAID | {PaymentStatus.BOOKED, PaymentStatus.CONTESTED}
+    return "cancelled" if goes_back and payment.appointment else _STATES[payment.status]
 
 
 async def get_paid_script(_: web.Request) -> web.Response:

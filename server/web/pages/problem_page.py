@@ -51,6 +51,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The service is paid before it is booked.",
         "Hold the time, then POST to the business's payments; the appointment is made when the payment has arrived.",
     ),
+    "payment-refused": (
+        "The payment service says no to the payment: its account, the currency or the amount stands in the way.",
+        "Ask the business how to pay otherwise. For the business: the payment has the reason as its trouble.",
+    ),
     "price-not-chargeable": (
         "A price that is paid online is one that the payment service cannot charge.",
         "Raise or round the price as the detail says, or let customers pay on site.",

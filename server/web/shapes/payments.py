@@ -5,16 +5,17 @@ Leaves amounts to the server: no request names one.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from server.domain.payments import PaymentStatus
 from server.store.payments import Payment
 from server.usecases.payments import Started
 from server.web.shapes.appointments import AppointmentOrder, Token
-from server.web.shapes.base import Priced
-from server.web.shapes.drafts import page_shape
+from server.web.shapes.base import Name, OneOf, Priced
+from server.web.shapes.drafts import PageQuery, page_shape
 
-Status = Literal["open", "paid", "booked", "returning", "returned", "failed", "expired"]
+Status = Annotated[str, OneOf(PaymentStatus)]
 
 
 class PaymentOrder(AppointmentOrder):
@@ -41,7 +42,33 @@ class NewPayment(PaymentItem):
     """Where the customer pays; null where nothing is due now."""
 
 
-PaymentPage = page_shape(PaymentItem)
+class ManagedPayment(PaymentItem):
+    """A payment as the business sees it."""
+
+    service: Name
+    paid_minor: int | None
+    """What has arrived, where that is not what was asked for."""
+    paid_currency: str | None
+    return_minor: int | None
+    """What goes or went back."""
+    trouble: str
+    """What a person has to know, in the payment service's words."""
+    remote_id: str | None
+    """What the payment service calls it."""
+    created_at: datetime
+
+
+class PaymentQuery(PageQuery):
+    """Which payments."""
+
+    status: Status | None = None
+
+    def filters(self) -> dict[str, Any]:
+        """As the use-case takes them."""
+        return {"status": self.status}
+
+
+PaymentPage = page_shape(ManagedPayment)
 
 
 def item_of(payment: Payment) -> PaymentItem:
@@ -54,11 +81,18 @@ def new_payment(started: Started) -> NewPayment:
     return NewPayment.model_validate({**_fields(started.payment), "checkout_url": started.url})
 
 
+def managed_payment(payment: Payment) -> ManagedPayment:
+    """As the business sees it."""
+    names = ("paid_minor", "paid_currency", "return_minor", "trouble", "remote_id", "created_at")
+    also = {name: getattr(payment, name) for name in names}
+    return ManagedPayment.model_validate({**_fields(payment), "service": payment.service_name, **also})
+
+
 def _fields(payment: Payment) -> dict[str, object]:
     return {
         "id": payment.uid,
         "method": payment.method,
-        "status": payment.status,
+        "status": str(payment.status),
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
         "appointment": payment.appointment,

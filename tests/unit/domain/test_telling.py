@@ -3,6 +3,7 @@
 import pytest
 
 from server.channels.messages import _TO_CUSTOMER, _TO_PROVIDER
+from server.channels.owner_notices import NOTICES as OWNER_NOTICES
 from server.domain.consequences import CONSEQUENCES
 from server.domain.events import Kind
 from server.domain.lifecycle import Actor
@@ -31,7 +32,12 @@ def test_bad_news_stays_true(message: str) -> None:
 def test_there_are_words_for_everything_that_is_told() -> None:
     for telling in (*NOTICES.values(), *(follows.tells for follows in CONSEQUENCES.values())):
         assert telling.customer in {None, "customer_feed"} or telling.customer in _TO_CUSTOMER
-        assert telling.provider in {None, "calendar_trouble", *_TO_PROVIDER}  # a notice about no appointment
+        assert telling.provider in {
+            None,
+            "calendar_trouble",
+            *OWNER_NOTICES,
+            *_TO_PROVIDER,
+        }  # a notice about no appointment
 
 
 def test_facts_of_our_own_are_told_to_nobody() -> None:
