@@ -92,6 +92,7 @@ class Location:
     id: int
     slug: str
     name: str
+    address: str
     zone: ZoneInfo
     holidays: frozenset[date]
     """Of the years that the question touches; empty where the location did not opt in."""
@@ -102,6 +103,7 @@ class Offer:
     """One service of one provider at one location, and when it is open."""
 
     business_id: int
+    business_name: str
     service: Service
     provider: Provider
     location: Location

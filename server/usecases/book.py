@@ -191,6 +191,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     token = core.vault.new_manage_token(salt)
     booked = Booked(
         appointment=as_appointment(order.choice.business, new, seat),
+        address=new.offer.location.address,
         terms=service.terms,
         manage_token=token,
     )
@@ -287,7 +288,7 @@ def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> App
         capacity=offer.service.capacity,
         seats_taken=1,
         business=business,
-        business_name="",
+        business_name=offer.business_name,
         service=offer.service.slug,
         service_name=offer.service.name,
         provider=offer.provider.slug,

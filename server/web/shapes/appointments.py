@@ -13,7 +13,17 @@ import phonenumbers
 from babel.core import get_global
 from pydantic import Field, StringConstraints, model_validator
 
-from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
+from server.domain.appointment import (
+    Appointment,
+    Booked,
+    CustomerDetails,
+    Held,
+    Order,
+    Place,
+    SlotChoice,
+    title_of,
+    where_of,
+)
 from server.domain.lifecycle import Actor, Status
 from server.domain.networks import Networks
 from server.domain.proofs import ShownProof
@@ -169,19 +179,21 @@ class AppointmentAnswer(Shape):
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
             ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
-            add_to_calendar=_calendar_links(a, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
+            add_to_calendar=_calendar_links(booked, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
         )
 
 
-def _calendar_links(appointment: Appointment, file: str) -> dict[str, str]:
-    title = f"{appointment.service_name}, {appointment.business_name}"
+def _calendar_links(booked: Booked, file: str) -> dict[str, str]:
+    appointment = booked.appointment
+    title = title_of(appointment.service_name, appointment.business_name)
+    where = where_of(appointment.location_name, booked.address)
     start, end = (f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}" for moment in (appointment.start, appointment.end))
-    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": appointment.location_name}
+    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": where}
     outlook = {
         "subject": title,
         "startdt": appointment.start.isoformat(),
         "enddt": appointment.end.isoformat(),
-        "location": appointment.location_name,
+        "location": where,
     }
     return {
         "Apple": "webcal://" + file.partition("://")[2],
