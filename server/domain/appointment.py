@@ -149,6 +149,8 @@ class Place:
     """Of the location."""
     created_at: datetime
     changed_at: datetime
+    reapproval: bool
+    """The service asks for approval, and for that of moves."""
 
     @property
     def status(self) -> Status:

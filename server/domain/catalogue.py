@@ -48,6 +48,8 @@ class Service:
     hours: tuple[WeeklyWindow, ...]
     phone_required: bool
     questions: tuple[Mapping[str, object], ...]
+    reapproval: bool = False
+    """It asks for approval now, and does so again for an approved appointment that its customer moves."""
     payment_online: bool = False
     """What it costs is paid before there is an appointment."""
 

@@ -209,6 +209,8 @@ class PolicyShape(Priced):
     free_until: datetime
     can_cancel: bool
     can_reschedule: bool
+    asks_again: bool
+    """Moving it makes it a request: the approval was for this time."""
     late_fee_minor: int
 
 
