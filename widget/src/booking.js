@@ -58,7 +58,7 @@ async function hold(s, slot) {
   const wanted = () => s.slot === slot && s.step === "details";
   if (!wanted() || s.hold) return;
   try {
-    const { hold, provider, terms } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
+    const { hold, provider, terms } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true, wanted });
     const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
     if (wanted()) change(s, { hold, heldUntil, who: provider, terms });
     else await release(s, hold);
