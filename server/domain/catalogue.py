@@ -105,6 +105,8 @@ class Offer:
     """One service of one provider at one location, and when it is open."""
 
     business_id: int
+    business: str
+    """Its slug."""
     business_name: str
     service: Service
     provider: Provider

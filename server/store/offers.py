@@ -24,7 +24,7 @@ _AHEAD = timedelta(days=745)
 _Question = tuple[str, str, str | None, str | None, date]
 
 _OFFERS = """
-SELECT b.id AS business_id, b.name AS business_name, b.currency, b.catalogue_version,
+SELECT b.id AS business_id, b.slug AS business, b.name AS business_name, b.currency, b.catalogue_version,
        s.id AS service_id, s.slug AS service_slug, s.name AS service_name,
        coalesce(ps.duration_min, s.duration_min) AS duration_min,
        coalesce(ps.buffer_before_min, s.buffer_before_min) AS buffer_before_min,
@@ -174,6 +174,7 @@ def _offer(row: Row, first: date, last: date) -> Offer:
             for day, windows in row["exceptions"] or ()
         ),
         needs=tuple(tuple(resources or ()) for resources in row["needs"] or ()),
+        business=row["business"],
         catalogue_version=row["catalogue_version"],
     )
 
