@@ -4,7 +4,6 @@ import asyncio
 import base64
 import random
 import re
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -297,19 +296,19 @@ async def test_what_is_no_longer_ours_is_not_sent(channel: WebhookChannel, recei
 
 
 async def test_H81_a_slow_receiver_of_one_business_holds_up_no_other(receiver: Receiver) -> None:
-    patient = SETTINGS.model_copy(update={"timeout_s": 3.0})  # a busy machine is no slow receiver
+    patient = SETTINGS.model_copy(update={"timeout_s": 60.0})  # a busy machine is no slow receiver
     async with raw_server(silence) as slow, Outbound(allowed_networks=LOOPBACK) as outbound:
         channel = WebhookChannel(outbound, patient)
         stuck = [asyncio.create_task(send(channel, slow)) for _ in range(100)]
-        await asyncio.sleep(0.05)
-        began = time.monotonic()
+        await asyncio.sleep(0)  # they are on their way first
         quick = await asyncio.gather(*[send(channel, receiver.url) for _ in range(20)])
-        took = time.monotonic() - began
-        ends = await asyncio.gather(*stuck)
+        still_stuck = [not task.done() for task in stuck]
+        for task in stuck:
+            task.cancel()
+        await asyncio.wait(stuck)
 
     assert {outcome.verdict for outcome in quick} == {Verdict.SENT}
-    assert took < 2.5
-    assert {(outcome.verdict, outcome.peer_trouble) for outcome in ends} == {(Verdict.RETRY, True)}
+    assert still_stuck == [True] * 100
 
 
 def test_H83_a_body_says_what_happened_when_and_to_which_version() -> None:

@@ -1,7 +1,6 @@
 """The way out for mail, against a server that refuses, hangs, drops and lies about its name."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
@@ -166,14 +165,10 @@ async def test_G69_what_was_never_handed_over_cannot_have_arrived(peer: SmtpServ
 
 
 @pytest.mark.parametrize(("command", "may_have_arrived"), [("RCPT", False), ("DATA", True)])
-async def test_a_server_that_never_answers_costs_the_set_time(
-    peer: SmtpServer, command: str, may_have_arrived: bool
-) -> None:
+async def test_a_server_that_never_answers_is_given_up(peer: SmtpServer, command: str, may_have_arrived: bool) -> None:
     peer.hang_at = command
     async with mailer(peer, timeout_s=0.3) as way:
-        begun = time.monotonic()
         outcome = await send(way)
-        assert time.monotonic() - begun < 1.5
     assert (outcome.verdict, outcome.peer_trouble) == (Verdict.RETRY, True)
     assert ("may have arrived" in outcome.detail) is may_have_arrived
 

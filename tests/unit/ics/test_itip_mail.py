@@ -1,7 +1,6 @@
 """Our mails around a document, read back with the standard library; and mails that come in."""
 
 import re
-import time
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -19,6 +18,7 @@ from ics.itip.mail import build_mail
 from ics.itip.request import build_request
 from ics.limits import MAIL_BYTES, MAIL_LINES, MAIL_PARTS
 from tests.samples.answers import Sample
+from tests.steps import at_most
 from tests.unit.ics.examples import BERLIN, PRODID, appointment, hostile_text, parsed
 
 _SENDER = "reply+1-2-abcdefghijklmnopqrstuvwxyz@bookings.example"
@@ -325,20 +325,16 @@ def test_a_document_that_lies_too_deep_is_not_found():
     ],
 )
 def test_a_mail_beyond_the_bounds_is_refused_at_once(raw: bytes):
-    began = time.process_time()
-
-    with pytest.raises(TooLarge):
+    with at_most(10_000), pytest.raises(TooLarge):
         read_mail(raw)
-    assert time.process_time() - began < 0.5
 
 
-def test_the_worst_mail_within_the_bounds_is_read_in_time():
+def test_the_worst_mail_within_the_bounds_is_read_in_bounded_work():
     lines = b"--edge0\r\n" * (MAIL_LINES - 2_000)
-    began = time.process_time()
+    mail = _nested(MAIL_PARTS - 2) + lines
 
-    read_mail(_nested(MAIL_PARTS - 2) + lines)
-
-    assert time.process_time() - began < 5
+    with at_most(600_000):
+        read_mail(mail)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\r\n", b"no header at all", b"\x00\xff\xfe"])

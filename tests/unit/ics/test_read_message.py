@@ -1,7 +1,6 @@
 """Reading a scheduling document that somebody else wrote."""
 
 import contextlib
-import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from ics.event import Method, PartStat
 from ics.itip.request import build_request
 from ics.limits import MESSAGE_BYTES, MESSAGE_COMPONENTS, MESSAGE_LINES
 from ics.read.message import read_message
+from tests.steps import at_most
 from tests.unit.ics.examples import BERLIN, PRODID, appointment, hostile_text
 
 _EVENT = {
@@ -230,11 +230,10 @@ def test_controls_and_an_odd_end_of_line_do_not_matter():
     ],
 )
 def test_more_than_anybody_would_send_is_refused_before_it_is_read(more: list[str], what: str):
-    began = time.process_time()
+    document = _document(*more)
 
-    with pytest.raises(TooLarge, match=what):
-        read_message(_document(*more))
-    assert time.process_time() - began < 0.5
+    with at_most(2_000_000), pytest.raises(TooLarge, match=what):
+        read_message(document)
 
 
 @pytest.mark.parametrize(
@@ -249,11 +248,10 @@ def test_more_than_anybody_would_send_is_refused_before_it_is_read(more: list[st
     ],
 )
 def test_a_hostile_line_within_the_bounds_costs_little(line: str):
-    began = time.process_time()
+    document = _document(event=(line,))
 
-    with contextlib.suppress(IcsError):
-        read_message(_document(event=(line,)))
-    assert time.process_time() - began < 3
+    with at_most(8_000_000), contextlib.suppress(IcsError):
+        read_message(document)
 
 
 @example("BEGIN:VEVENT\r\n", "UID")

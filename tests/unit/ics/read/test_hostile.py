@@ -1,12 +1,12 @@
 """Objects made to hurt: each is answered within its time and memory, on the busy side, and says that it was."""
 
-import time
 import tracemalloc
 from collections.abc import Callable
 
 import pytest
 
 from ics.read.calendar_object import split_file
+from tests.steps import at_most
 from tests.unit.ics.read.objects import busy, calendar, component, event
 
 _SINCE_1970 = ("DTSTART:19700101T000000Z", "DURATION:PT1M")
@@ -70,11 +70,9 @@ _TAME = {
 }
 
 
-def _within(text: str, *, seconds: float = 5.0, **context: object) -> object:
-    begun = time.process_time()
-    found = busy(text, **context)
-    assert time.process_time() - begun < seconds
-    return found
+def _within(text: str, *, calls: int = 5_000_000, **context: object) -> object:
+    with at_most(calls):
+        return busy(text, **context)
 
 
 @pytest.mark.parametrize("name", _WILD)
@@ -142,15 +140,14 @@ def test_f60_more_overrides_than_are_worked_out_block_all_the_time():
     assert found.problems
 
 
-def test_f60_a_file_of_a_hundred_thousand_events_is_cut_up_in_seconds_or_refused():
+def test_f60_a_file_of_a_hundred_thousand_events_is_cut_up_or_refused():
     lean = "BEGIN:VEVENT\r\nUID:{}\r\nDTSTART:20260105T080000Z\r\nDURATION:PT1H\r\nEND:VEVENT"
     text = calendar(*(lean.format(number) for number in range(100_000)))
-    begun = time.process_time()
 
-    objects = split_file(text)
+    with at_most(20_000_000):
+        objects = split_file(text)
 
     assert len(objects) == 100_000
-    assert time.process_time() - begun < 20
 
 
 def test_f60_bytes_that_are_no_text_are_read_around():

@@ -1,7 +1,6 @@
 """Wall times of recurrence rules; the oracle is dateutil, which was written by others and works another way."""
 
 import datetime as dt
-import time
 from datetime import datetime, timedelta
 from itertools import takewhile
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from ics.errors import TooWild, Unreadable
 from ics.read.rule import parse_rule, walls
+from tests.steps import at_most
 
 _START = datetime(2026, 1, 5, 9, 0)
 _LAST_OF_ALL = datetime(9999, 12, 31, 23, 59, 59)
@@ -173,12 +173,8 @@ def test_f59_what_is_no_rule_is_refused(rule):
     ],
 )
 def test_f59_rules_that_ask_for_too_much_are_refused_at_once(rule):
-    begun = time.process_time()
-
-    with pytest.raises(TooWild):
+    with at_most(3_000_000), pytest.raises(TooWild):
         _walls(rule, start=datetime(1, 1, 5, 9), first=_START)
-
-    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(
@@ -196,11 +192,10 @@ def test_f59_rules_that_ask_for_too_much_are_refused_at_once(rule):
     ],
 )
 def test_f59_rules_since_1970_that_never_match_or_never_end_cost_next_to_nothing(rule, occurrences):
-    begun = time.process_time()
+    with at_most(200_000):
+        found = _walls(rule, start=datetime(1970, 1, 1, 9), first=_START)
 
-    found = _walls(rule, start=datetime(1970, 1, 1, 9), first=_START)
-
-    assert (len(found), time.process_time() - begun < 0.2) == (occurrences, True)
+    assert len(found) == occurrences
 
 
 def test_c069_years_at_both_ends_of_time_are_no_trouble():

@@ -6,7 +6,6 @@ Unlike other unit tests these open sockets, on loopback. They need no database.
 
 import asyncio
 import contextlib
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -39,6 +38,7 @@ from tests.peers.calendar_servers import CalendarServer
 from tests.peers.canary import canary
 from tests.peers.dav_proxy import DAV, ICS, MULTIGET, SYNC, SYNC_SINCE, DavProxy, Fault, dav_proxy
 from tests.peers.exchange import HttpExchange
+from tests.steps import at_most
 from tests.unit.ics.examples import appointment, values
 
 pytest_plugins = ("tests.peers.calendar_fixtures",)
@@ -658,11 +658,8 @@ class TestHostileAnswers:
     ) -> None:
         proxy.when(fault, times=None)
 
-        begin = time.monotonic()
         with pytest.raises(RemoteError):
             await account.calendars()
-
-        assert time.monotonic() - begin < 2
 
     @ONE
     @pytest.mark.parametrize("status", [200, 403, 404, 500])
@@ -738,11 +735,8 @@ class TestHostileAnswers:
     ) -> None:
         proxy.when(fault, "REPORT")
 
-        begin = time.monotonic()
-        with pytest.raises(Nonsense):
+        with at_most(200_000), pytest.raises(Nonsense):
             await account.changes(work, "sync:x", WINDOW)
-
-        assert time.monotonic() - begin < 0.5
 
     @ONE
     @pytest.mark.parametrize("fault", NEVER_WHOLE)
@@ -751,13 +745,10 @@ class TestHostileAnswers:
     ) -> None:
         proxy.when(fault, times=None)
 
-        begin = time.monotonic()
         for question in (impatient.changes(work, "sync:x", WINDOW), impatient.calendars()):
             with pytest.raises(TryLater) as later:
                 await question
             assert not isinstance(later.value, Unanswered)
-
-        assert time.monotonic() - begin < 2
 
     @ONE
     @pytest.mark.parametrize(
@@ -773,12 +764,16 @@ class TestHostileAnswers:
         )
         proxy.when(faults.says(207, document), "REPORT", body=SYNC_SINCE)
 
-        try:
+        async def ask_for_all() -> list[str]:
             page = await account.changes(work, "sync:x", WINDOW)
-            for each in page.changed:
-                await account.is_gone(work, each.href)
-        except RemoteError:
-            pass
+            return [each.href for each in page.changed if await account.is_gone(work, each.href)]
+
+        reason, gone = "none was needed", []
+        try:
+            gone = await ask_for_all()
+        except RemoteError as error:
+            reason = str(error)
+        assert (bool(reason), gone) == (True, [])
 
     @ONE
     async def test_F55_a_member_at_another_host_is_not_asked_for_with_our_credentials(
