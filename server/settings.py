@@ -194,6 +194,9 @@ class BookingSettings(BaseModel):
     wide_factor: int = Field(default=8, ge=1)
     """How many times these figures the wide network around it may use."""
 
+    confirm_s: int = Field(default=900, ge=60, le=86_400)
+    """How long a time is held until its customer follows the link in the mail, where a business confirms addresses."""
+
     networks_days: int = Field(default=30, ge=1, le=365)
     """How long it is kept where a stranger's booking came from. Until then, a burst can be cancelled by its network."""
 
@@ -253,6 +256,13 @@ class MailSettings(BaseModel):
 
     per_address_day: int = Field(default=40, ge=1)
     """Most mails to one customer address a day; more are refused and listed."""
+
+    unproved_per_address_day: int = Field(default=5, ge=1)
+    """Of these, most to an address about bookings for which nobody has proved it; what is beyond is only listed, until
+    the link in one is followed. Reminders and returned money are always told of."""
+
+    per_provider_hour: int = Field(default=60, ge=1)
+    """Most mails an hour to a provider about customers whose address is not proved; what is beyond is only listed."""
 
 
 class InboundSettings(BaseModel):

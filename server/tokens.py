@@ -147,6 +147,19 @@ class Vault:
                 return token
         raise SecretMissing
 
+    def new_confirm_token(self, salt: bytes) -> str:
+        """What the mail to an address that is to be confirmed carries, and nobody else is told; its hash is stored."""
+        return _token(self._keys[0], b"bookable confirm" + salt)
+
+    def confirm_token(self, salt: bytes, stored: bytes) -> str:
+        """
+        The confirm token whose hash is *stored*.
+
+        Raises:
+            SecretMissing
+        """
+        return self._made_before(b"bookable confirm" + salt, stored)
+
     def mail_proof(self, salt: bytes) -> str:
         """
         What a link carries beside its token when it is sent to the address: whoever shows it reads that mailbox.

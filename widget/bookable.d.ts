@@ -7,7 +7,7 @@
 /** An appointment as events tell it: nothing about the person, and nothing that opens it. */
 export interface BookableAppointment {
   id: string;
-  status: "confirmed" | "pending" | "cancelled" | "completed" | "no_show";
+  status: "confirmed" | "pending" | "held" | "cancelled" | "completed" | "no_show";
   /** RFC 3339, with the offset of the place's zone. */
   start: string;
   end: string;
@@ -22,6 +22,7 @@ export interface BookableEventDetails {
   "bookable:ready": { business: string };
   "bookable:slot-selected": { service: string; provider: string; location: string; start: string; end: string };
   "bookable:booked": BookableAppointment;
+  "bookable:held": BookableAppointment;
   "bookable:rescheduled": BookableAppointment;
   "bookable:cancelled": BookableAppointment;
   "bookable:waitlisted": { id: string; status: "waiting" };

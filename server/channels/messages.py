@@ -42,6 +42,7 @@ class MessageKind(StrEnum):
     RESCHEDULED = "rescheduled"
     CANCELLED = "cancelled"
     REMINDER = "reminder"
+    CONFIRM_ADDRESS = "confirm_address"
     WAITLIST_OFFER = "waitlist_offer"
     COUNTER_DECLINED = "counter_declined"
     PAYMENT_RETURNED = "payment_returned"
@@ -143,6 +144,12 @@ _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
         "Your appointment is coming up",
         "If you cannot come, please tell us in time.",
         _MANAGE,
+    ),
+    MessageKind.CONFIRM_ADDRESS: _Words(
+        "Please confirm: {service}, {when}",
+        "Confirm your appointment",
+        "The time is kept for you until {expires}. It is yours once you confirm it.",
+        "Confirm appointment",
     ),
     MessageKind.WAITLIST_OFFER: _Words(
         "A time is free: {service}, {when}",
@@ -353,7 +360,7 @@ def _rows(kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: V
         yield voice.say("When"), f"{span} ({voice.zone_name(facts.start)})"
         there = _there(facts, voice)
         yield voice.say("There"), f"{there.span(facts.start, facts.end)} ({there.zone_name(facts.start)})"
-    if facts.previous_start is not None:
+    if facts.previous_start is not None and kind is MessageKind.RESCHEDULED:
         yield voice.say("Before"), voice.moment(facts.previous_start)
     yield voice.say("What"), unlinked(facts.service)
     if recipient is Recipient.PROVIDER:

@@ -15,16 +15,6 @@ from server.domain.proofs import ShownProof
 from server.domain.terms import Terms
 
 
-def title_of(service: str, business: str) -> str:
-    """What an appointment is called for its customer: in their calendar, and where they pay."""
-    return f"{service}, {business}"
-
-
-def where_of(location: str, address: str) -> str:
-    """Where it is, for somebody who has to get there."""
-    return ", ".join(part for part in (location, address) if part)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerDetails:
     """What a customer says of themselves; *email* in lower case, *timezone* an IANA zone."""
@@ -67,6 +57,8 @@ class Order:
     """Why staff breaks what is promised to customers: hours, notice, the grid, caps and limits; None if it does not."""
     paid: bool = False
     """What it costs has been paid, and *terms* are agreed."""
+    salt: bytes | None = None
+    """What its manage token will hang on, where that was decided before."""
     proved: bool = False
     """The customer reads the mailbox of their address: they followed a link that only it was sent."""
 
@@ -149,8 +141,6 @@ class Place:
     """Of the location."""
     created_at: datetime
     changed_at: datetime
-    reapproval: bool
-    """The service asks for approval, and for that of moves."""
 
     @property
     def status(self) -> Status:
@@ -190,7 +180,5 @@ class Booked:
     """A booking that is now true."""
 
     appointment: Appointment
-    address: str
-    """Of the location."""
     terms: Terms
     manage_token: str

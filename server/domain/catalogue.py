@@ -48,8 +48,6 @@ class Service:
     hours: tuple[WeeklyWindow, ...]
     phone_required: bool
     questions: tuple[Mapping[str, object], ...]
-    reapproval: bool = False
-    """It asks for approval now, and does so again for an approved appointment that its customer moves."""
     payment_online: bool = False
     """What it costs is paid before there is an appointment."""
 
@@ -94,7 +92,6 @@ class Location:
     id: int
     slug: str
     name: str
-    address: str
     zone: ZoneInfo
     holidays: frozenset[date]
     """Of the years that the question touches; empty where the location did not opt in."""
@@ -105,9 +102,6 @@ class Offer:
     """One service of one provider at one location, and when it is open."""
 
     business_id: int
-    business: str
-    """Its slug."""
-    business_name: str
     service: Service
     provider: Provider
     location: Location

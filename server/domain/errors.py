@@ -30,6 +30,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── CalendarRefused       a calendar server does not let us in, or is none
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
+    ├── ConfirmationNeeded    the business confirms addresses by mail first
     ├── QuotaReached          a stranger has as many times, bookings or places here as they may
     ├── Blocked               the business takes no online bookings from whoever asks
     └── Unavailable           a dependency did not answer in time
@@ -251,6 +252,11 @@ class TooManyRequests(BookingError):
     """Too many requests; wait a moment."""
 
     retry_after_s: int
+
+
+@dataclass(eq=False)
+class ConfirmationNeeded(BookingError):
+    """This business confirms the address by mail before it books."""
 
 
 @dataclass(eq=False)

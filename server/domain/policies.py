@@ -7,8 +7,8 @@ Leaves whether the new time is free to `rules`.
 from datetime import datetime
 
 from server.domain.errors import PolicyClosed
-from server.domain.lifecycle import Actor, Status
-from server.domain.terms import Approval, Terms
+from server.domain.lifecycle import Actor
+from server.domain.terms import Terms
 
 
 def fee_for_cancelling(terms: Terms, start: datetime, *, now: datetime, actor: Actor, accepts_fee: bool) -> int:
@@ -40,15 +40,3 @@ def check_moving(terms: Terms, start: datetime, *, now: datetime, actor: Actor) 
     """
     if actor is Actor.CUSTOMER and now > terms.closes_at(start):
         raise PolicyClosed(closed_at=terms.closes_at(start), fee_minor=0, currency=terms.currency)
-
-
-def asks_again(terms: Terms, status: Status, *, reapproval: bool) -> bool:
-    """
-    Whether a move by the customer needs a yes of its own: an approval covers the time that it was given for.
-
-    What was asked for and not yet approved is asked for still, and who booked without approval moves without it.
-
-    Args:
-        reapproval: The service asks for approval now, and for that of moves.
-    """
-    return reapproval and terms.approval is Approval.MANUAL and status is Status.CONFIRMED

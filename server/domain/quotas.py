@@ -71,6 +71,8 @@ class Wanting:
     quotas: Quotas
     books: bool
     """They book it; False for a hold."""
+    proved: bool = False
+    """Their address is proved: nothing is counted."""
 
 
 def refuse_too_much(wanting: Wanting, had: Had) -> None:
@@ -83,6 +85,8 @@ def refuse_too_much(wanting: Wanting, had: Had) -> None:
     """
     if had.blocked:
         raise Blocked
+    if wanting.proved:
+        return
     allowed = wanting.quotas.of_business(had.own)
     wide = allowed.wide_factor
     if had.starts >= allowed.starts or had.wide_starts >= allowed.starts * wide:

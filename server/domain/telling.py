@@ -14,6 +14,7 @@ NOTICES: Mapping[str, Telling] = {
     Kind.COUNTER_DECLINED: Telling("counter_declined", None),
     Kind.INVITE_REQUESTED: Telling("confirmed", None),
     Kind.FEED_REQUESTED: Telling("customer_feed", None),
+    Kind.CONFIRMATION_WANTED: Telling("confirm_address", None),
     Kind.WAITLIST_OFFERED: Telling("waitlist_offer", None),
     Kind.PAYMENT_REFUND_PENDING: Telling("payment_returned", None),
     Kind.PAYMENT_RETURNED: Telling("payment_returned", None),
@@ -45,7 +46,9 @@ _FREES_TIME = frozenset({Kind.WAITLIST_LAPSED, Kind.TIME_FREED})
 ENDS = frozenset({Kind.CANCELLED, Kind.DECLINED, Kind.EXPIRED})
 """Facts about those who were there, and are not any more."""
 
-INTERNAL = frozenset({Kind.TIME_FREED, Kind.RENAMED, Kind.PAYMENT_RETURNING, Kind.FEED_REQUESTED})
+INTERNAL = frozenset(
+    {Kind.TIME_FREED, Kind.RENAMED, Kind.PAYMENT_RETURNING, Kind.FEED_REQUESTED, Kind.CONFIRMATION_WANTED}
+)
 """Facts that concern nobody outside."""
 
 _ALWAYS_TOLD = frozenset({"cancelled", "declined", "expired", "counter_declined", "payment_returned", "customer_feed"})

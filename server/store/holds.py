@@ -58,6 +58,12 @@ RETURNING (SELECT array[date_part('epoch', h.starts_at - min(lower(c.during))),
 """
 
 
+async def find_living_hold(session: Session, token_hash: bytes) -> Hold | None:
+    """The hold with this token, if it has not expired."""
+    row = await session.first(_HOLDS + " WHERE h.token_hash = $1 AND h.expires_at > clock_timestamp()", token_hash)
+    return _hold(row) if row else None
+
+
 async def take_over(session: Session, hold: Hold) -> Promise | None:
     """Deletes *hold* and its claims in favour of its owner's booking; None if it is gone or has expired."""
     row = await session.first(_TAKE_OVER, hold.business_id, hold.id)

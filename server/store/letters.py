@@ -6,14 +6,16 @@ Leaves the words to `channels`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from server.domain.appointment import Place
+from server.domain.confirmations import Confirmation
 from server.domain.waitlist import WaitlistOffer
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
+from server.store.confirmations import confirmations_of
 from server.store.deliveries import Delivery
 from server.store.engine import Row, Session
 from server.store.waitlist import offers_of_entries
@@ -39,6 +41,10 @@ class Addressee:
     """Scopes in which it asked for no more, or bounced: `all`, `reminders`."""
     sent_today: int
     """Messages to it over this channel in the last 24 hours."""
+    unproved_today: int
+    """Of these, the ones to customers whose address nobody had proved."""
+    unproved_this_hour: int
+    """Messages to it in the last hour about such customers."""
     of_business_today: int
     """Messages of the business over this channel in the last 24 hours; counted for SMS only."""
 
@@ -53,6 +59,8 @@ class Letter:
     """None for messages that are not about an appointment."""
     offer: WaitlistOffer | None = None
     """Of a message about the waitlist: what is offered; None where that is over."""
+    confirmation: Confirmation | None = None
+    """Of a message that asks an address to confirm itself."""
     now: datetime
 
 
@@ -63,12 +71,20 @@ SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme
        (SELECT count(*) FROM deliveries o
          WHERE o.channel = d.channel AND o.target = d.target AND o.state = 'sent'
            AND o.created_at > clock_timestamp() - interval '1 day') AS sent_today,
+       unproved.today AS unproved_today, unproved.this_hour AS unproved_this_hour,
        CASE WHEN d.channel = 'sms' THEN (
            SELECT count(*) FROM deliveries o
             WHERE o.business_id = b.id AND o.channel = 'sms' AND o.state = 'sent'
               AND o.created_at > clock_timestamp() - interval '1 day') ELSE 0 END AS of_business_today
   FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) d (business_id, id, channel, target)
   JOIN businesses b ON b.id = d.business_id
+ CROSS JOIN LATERAL (
+       SELECT count(*) FILTER (WHERE o.recipient = 'customer') AS today,
+              count(*) FILTER (WHERE o.created_at > clock_timestamp() - interval '1 hour') AS this_hour
+         FROM deliveries o
+         LEFT JOIN attendees t ON t.business_id = o.business_id AND t.id = o.attendee_id
+        WHERE o.channel = d.channel AND o.target = d.target AND o.state = 'sent'
+          AND o.created_at > clock_timestamp() - interval '1 day' AND t.proved_at IS NULL) unproved
 """
 
 # An attendee may have moved to another class since: the appointment that the message is about goes with the delivery.
@@ -102,10 +118,23 @@ async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapp
         )
         places = {row["delivery_id"]: place_of(row) for row in rows}
     offers = await _offers(session, deliveries)
+    asked = await _asked(session, deliveries)
     return {
-        row["delivery_id"]: _letter(row, places.get(row["delivery_id"]), offers.get(row["delivery_id"]))
+        row["delivery_id"]: replace(
+            _letter(row, places.get(row["delivery_id"]), offers.get(row["delivery_id"])),
+            confirmation=asked.get(row["delivery_id"]),
+        )
         for row in senders
     }
+
+
+async def _asked(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Confirmation]:
+    """What waits for its address to be confirmed, by id of the delivery."""
+    wanted = {
+        d.id: (d.business_id, UUID(d.payload["confirmation"])) for d in deliveries if d.message == "confirm_address"
+    }
+    found = await confirmations_of(session, list(wanted.values())) if wanted else {}
+    return {delivery_id: found[uid] for delivery_id, (_, uid) in wanted.items() if uid in found}
 
 
 async def _offers(session: Session, deliveries: Sequence[Delivery]) -> dict[int, WaitlistOffer]:
@@ -130,6 +159,8 @@ def _letter(row: Row, place: Place | None, offer: WaitlistOffer | None) -> Lette
         addressee=Addressee(
             unwanted=frozenset(row["unwanted"] or ()),
             sent_today=row["sent_today"],
+            unproved_today=row["unproved_today"],
+            unproved_this_hour=row["unproved_this_hour"],
             of_business_today=row["of_business_today"],
         ),
         place=place,

@@ -1,6 +1,5 @@
 """
-Owns at which terms an appointment is moved: the agreed ones, unless its customer agrees to others; and whether it has
-to be approved again.
+Owns at which terms an appointment is moved: the agreed ones, unless its customer agrees to others.
 
 Leaves moving it to `reschedule` and `move_seat`.
 """
@@ -11,8 +10,6 @@ from dataclasses import dataclass
 from server.domain.appointment import Appointment, Attendee
 from server.domain.catalogue import Offer
 from server.domain.errors import Conflict, TermsChanged
-from server.domain.lifecycle import Actor, Step
-from server.domain.policies import asks_again
 from server.domain.terms import Terms
 from server.store.engine import Session
 from server.store.payments import is_paid_beforehand
@@ -68,13 +65,6 @@ async def newly_agreed(
             " the business."
         )
     return bound
-
-
-def step_of(offer: Offer, actor: Actor, appointment: Appointment) -> Step:
-    """The step that a move of *appointment* to *offer* is."""
-    service = offer.service
-    again = actor is Actor.CUSTOMER and asks_again(service.terms, appointment.status, reapproval=service.reapproval)
-    return Step.ASK_AGAIN if again else Step.RESCHEDULE
 
 
 def _is_same(offer: Offer, appointment: Appointment) -> bool:

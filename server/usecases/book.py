@@ -27,7 +27,6 @@ from server.store.booking import (
     NewAppointment,
     NewAttendee,
     Seat,
-    Written,
     count_upcoming,
     insert_booking,
 )
@@ -179,7 +178,8 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
         start,
         customer_remaining=await _remaining(session, offers[0], order),
         bounds=bounds_of(order.actor, override=order.override, held=promise is not None),
-        wanting=wanting(core.booking, order.choice, order.customer),
+        wanting=wanting(core.booking, order.choice, order.customer, proved=order.proved),
+        is_unproved=order.choice.proof is not None and not order.proved and not order.paid,
         proof=order.choice.proof if promise is None else None,  # their hold has cost them one
     )
     choice, seat = await with_seat(session, chosen, start)
@@ -188,11 +188,10 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     step = Step.REQUEST if service.approval is Approval.MANUAL and order.actor is Actor.CUSTOMER else Step.BOOK
     status = after(step, seat.status if seat else None)
     new = new_appointment(choice, start, uid=seat.uid if seat else None, status=status)
-    salt = new_salt()
+    salt = order.salt or new_salt()
     token = core.vault.new_manage_token(salt)
     booked = Booked(
-        appointment=as_appointment(new, seat),
-        address=new.offer.location.address,
+        appointment=as_appointment(order.choice.business, new, seat),
         terms=service.terms,
         manage_token=token,
     )
@@ -228,7 +227,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     wish.once.check(written.remembered)
     if wish.also is not None:
         await wish.also(session, written.id)
-    return replace(booked, appointment=as_written(booked.appointment, written))
+    return booked
 
 
 def _at_both(offers: list[Offer], terms: Terms | None) -> list[Offer]:
@@ -272,14 +271,8 @@ def new_uid() -> UUID:
     return UUID(int=uuid_utils.uuid7().int)
 
 
-def as_written(appointment: Appointment, written: Written) -> Appointment:
-    """*appointment* with what only its row knows."""
-    assert written.id is not None, "it was written"
-    return replace(appointment, id=written.id, version=written.version, seats_taken=written.seats_taken)
-
-
-def as_appointment(new: NewAppointment, seat: Seat | None) -> Appointment:
-    """*new* as its customer is told of it, before it is written: `as_written` adds what only the row knows."""
+def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> Appointment:
+    """What *new* will be once it is written; ids that only the database knows are 0."""
     offer = new.offer
     return Appointment(
         business_id=offer.business_id,
@@ -294,8 +287,8 @@ def as_appointment(new: NewAppointment, seat: Seat | None) -> Appointment:
         shared=offer.service.is_class,
         capacity=offer.service.capacity,
         seats_taken=1,
-        business=offer.business,
-        business_name=offer.business_name,
+        business=business,
+        business_name="",
         service=offer.service.slug,
         service_name=offer.service.name,
         provider=offer.provider.slug,

@@ -12,9 +12,17 @@ from server.domain.appointment import Appointment, SlotChoice
 from server.domain.bounds import EVERY_RULE, OVERRIDE, Bounds
 from server.domain.catalogue import Offer, Taken, cheapness, question_for, without
 from server.domain.claims import Claim, pick_resources
-from server.domain.errors import BookingError, LimitReached, NotFound, NotOffered, SlotTaken, TermsChanged
+from server.domain.errors import (
+    BookingError,
+    ConfirmationNeeded,
+    LimitReached,
+    NotFound,
+    NotOffered,
+    SlotTaken,
+    TermsChanged,
+)
 from server.domain.networks import Networks
-from server.domain.proofs import ShownProof, proof_to_spend
+from server.domain.proofs import Guard, ShownProof, proof_to_spend
 from server.domain.quotas import Wanting, refuse_too_much
 from server.domain.slots import Refusal, explain
 from server.domain.terms import Terms
@@ -160,6 +168,7 @@ async def choose(
     bounds: Bounds = EVERY_RULE,
     wanting: Wanting | None = None,
     proof: ShownProof | None = None,
+    is_unproved: bool = False,
 ) -> Choice:
     """
     The first of *offers* that can be had at *start*, in the order of `fairest_first`.
@@ -170,9 +179,11 @@ async def choose(
         moving: The appointment that gives up its own time in this transaction: it does not count as booked.
         bounds: Which rules hold for whoever chooses; whoever breaks none of the others comes first.
         wanting: The stranger who asks: they may have so much and no more.
+        is_unproved: They book under an address that nobody has proved: the business may want that first.
         proof: What they show of a proof of work, which is spent here if the business asks for one.
 
     Raises:
+        ConfirmationNeeded: The business confirms addresses first.
         ProofRequired: There is none that counts.
         QuotaReached, Blocked: See `refuse_too_much`.
         SlotTaken: It would be offered, were it not for others.
@@ -184,6 +195,8 @@ async def choose(
     taken = await load_taken(session, offers, (start, start + 1), count_days=several, sweep=True, stranger=stranger)
     if wanting is not None and taken.had is not None:
         refuse_too_much(wanting, taken.had)
+    if is_unproved and taken.guard is Guard.MAIL:
+        raise ConfirmationNeeded
     if to_spend := proof_to_spend(taken.guard, proof):
         await spend(session, offers[0].business_id, to_spend)
     if moving is not None:

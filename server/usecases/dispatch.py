@@ -9,10 +9,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
+from server.domain.confirmations import Confirmation
 from server.domain.consequences import Telling
 from server.domain.errors import Unavailable
 from server.domain.events import Kind
 from server.domain.telling import BRING_ADDRESS, ENDS, INTERNAL, frees_time, telling_of
+from server.store.confirmations import confirmations_of
 from server.store.deliveries import NewDelivery, insert_deliveries
 from server.store.engine import Session
 from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
@@ -83,12 +85,14 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
     freed = sorted({fact.business_id for fact in facts if _frees_time(fact)})
     waiting = await businesses_with_waiting(session, freed) if freed else set()
     waiters = await _waiters(session, facts)
+    asked = await _asked(session, facts)
     new = [
         delivery
         for fact in facts
         for delivery in (
             *(() if fact.payload.get("quiet") else _to_people(fact, hearers.get(_subject(fact)))),
             *_to_waiter(fact, waiters.get(fact.id)),
+            *_to_asked(fact, asked.get(fact.id)),
             *_to_endpoints(fact, endpoints),
             *_to_ourselves(fact, waiting),
         )
@@ -108,6 +112,15 @@ async def _waiters(session: Session, facts: Sequence[OpenFact]) -> dict[int, Wai
     asked = {f.id: (f.business_id, UUID(f.payload["entry"])) for f in facts if f.kind == Kind.WAITLIST_OFFERED}
     found = await waiters_of(session, list(asked.values())) if asked else {}
     return {fact_id: found[uid] for fact_id, (_, uid) in asked.items() if uid in found}
+
+
+async def _asked(session: Session, facts: Sequence[OpenFact]) -> dict[int, Confirmation]:
+    """Whose address is to be confirmed, by id of the fact."""
+    wanted = {
+        f.id: (f.business_id, UUID(f.payload["confirmation"])) for f in facts if f.kind == Kind.CONFIRMATION_WANTED
+    }
+    found = await confirmations_of(session, list(wanted.values())) if wanted else {}
+    return {fact_id: found[uid] for fact_id, (_, uid) in wanted.items() if uid in found}
 
 
 def _subject(fact: OpenFact) -> tuple[int, int]:
@@ -155,6 +168,12 @@ def _to_address(fact: OpenFact, telling: Telling) -> Iterator[NewDelivery]:
     for message, recipient in ((telling.customer, "customer"), (telling.provider, "provider")):
         if message and target:
             yield _mail(fact, message, recipient, target=target, once=once)
+
+
+def _to_asked(fact: OpenFact, asked: Confirmation | None) -> Iterator[NewDelivery]:
+    """Whoever books where addresses are confirmed first: to the address alone."""
+    if asked is not None:
+        yield _mail(fact, "confirm_address", "customer", target=asked.email, once=f"fact:{fact.id}")
 
 
 def _once(fact: OpenFact, message: str) -> str:

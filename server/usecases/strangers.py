@@ -20,7 +20,9 @@ def quotas_of(settings: BookingSettings) -> Quotas:
     )
 
 
-def wanting(settings: BookingSettings, choice: SlotChoice, customer: CustomerDetails | None = None) -> Wanting | None:
+def wanting(
+    settings: BookingSettings, choice: SlotChoice, customer: CustomerDetails | None = None, *, proved: bool = False
+) -> Wanting | None:
     """Whoever asks for *choice*, if they are a stranger; to hold it without a *customer*, else to book it."""
     if choice.asked_from is None:
         return None
@@ -32,4 +34,5 @@ def wanting(settings: BookingSettings, choice: SlotChoice, customer: CustomerDet
         ),
         quotas=quotas_of(settings),
         books=customer is not None,
+        proved=proved,
     )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from server.domain.errors import Unavailable
+from server.store.confirmations import forget_confirmations, old_confirmations
 from server.store.deliveries import forget_deliveries, old_deliveries
 from server.store.engine import Session
 from server.store.holds import Hold, end_hold, let_go_of_class, take_expired
@@ -85,6 +86,7 @@ def _what_gets_old(core: Core) -> Sequence[Batch[Any]]:
             for table in ("attendees", "waitlist_entries")
         ),
         Batch(name="proofs", take=old_proofs, end=forget_proofs),
+        Batch(name="confirmations", take=old_confirmations, end=forget_confirmations),
         Batch(name="deliveries", take=partial(old_deliveries, days=_DELIVERIES_STAY_DAYS), end=forget_deliveries),
     )
 

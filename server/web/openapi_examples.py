@@ -76,6 +76,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
                 "Outlook": "https://outlook.live.com/calendar/0/action/compose?subject=Haircut%2C+Salon+Linden&...",
                 ".ics": "https://book.example.com/v1/appointments/Zr1b0uQx6oYw2nHk8sLq4dTf9aVj3mCe/invite.ics",
             },
+            "confirm_by": None,
         },
     },
     ("POST", "/v1/appointments/{manage_token}/cancel"): {

@@ -32,6 +32,7 @@ from server.web.keys import SETTINGS
 from server.web.openapi import API_DOCUMENT, ApiDocument, get_openapi
 from server.web.operator import KEPT, for_operators, in_brief
 from server.web.pages.book import get_book
+from server.web.pages.confirm import get_confirm, post_confirm
 from server.web.pages.docs import DOCS, get_docs
 from server.web.pages.embed import get_embed, get_embed_script
 from server.web.pages.html import get_favicon
@@ -159,6 +160,11 @@ ROUTES: Sequence[Route] = (
           "Pages", "The script of that page", answers={200: None}, media_type="text/javascript"),
     Route("GET", "/paid.js", Who.PUBLIC, get_paid_script,
           "Pages", "The script of the page after paying", answers={200: None}, media_type="text/javascript"),
+    Route("GET", "/confirm/{token}", Who.TOKEN, get_confirm,
+          "Pages", "The page behind the link that confirms an address; changes nothing", query=AnyQuery,
+          answers={200: None, 303: None}, media_type="text/html"),
+    Route("POST", "/confirm/{token}", Who.TOKEN, post_confirm,
+          "Pages", "Its button, which books", query=AnyQuery, answers={303: None}, media_type="text/html"),
     Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
           "Waitlist", "The page behind the link of an offer", query=AnyQuery,
           answers={200: None}, media_type="text/html"),

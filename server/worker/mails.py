@@ -27,10 +27,11 @@ from server.channels.owner_notices import NOTICES as OWNER_NOTICES
 from server.channels.owner_notices import render_owner_notice
 from server.domain.appointment import Place
 from server.domain.channels import Recipient
+from server.domain.confirmations import Confirmation
 from server.domain.lifecycle import CHANGEABLE
 from server.domain.telling import is_superseded
 from server.domain.waitlist import WaitlistOffer
-from server.settings import Settings
+from server.settings import MailSettings, Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter, Sender
 from server.tokens import SecretMissing, Vault
@@ -41,6 +42,12 @@ NO_LINK = Outcome(
     detail="none of BOOKABLE_SECRET_KEYS made its link: put the secret that did back, behind the others, and redrive",
 )
 """A link that leads nowhere does not leave the house."""
+
+
+_NEVER_SPARED = frozenset(
+    {"payment_returned", "calendar_trouble", "calendar_conflict", "calendar_put_back", "reminder"}
+)
+"""Nobody causes these by typing an address, or not more of them than bookings."""
 
 
 class MailSender:
@@ -59,7 +66,11 @@ class MailSender:
         Raises:
             NotSent: It is not true any more, or the address wants no more mail.
         """
-        why_not = is_unwanted(delivery, letter, per_day=self._mail.per_address_day) or is_over(delivery, letter)
+        why_not = (
+            is_unwanted(delivery, letter, per_day=self._mail.per_address_day)
+            or _too_many_unproved(delivery, letter, self._mail)
+            or is_over(delivery, letter)
+        )
         if why_not is not None:
             raise NotSent(why_not)
         try:
@@ -203,16 +214,37 @@ class MailSender:
 
 def is_unwanted(delivery: Delivery, letter: Letter, *, per_day: int) -> str | None:
     """Why its address must not be written to; None if it may."""
-    wanted_less = letter.addressee.unwanted
-    if "all" in wanted_less or (delivery.message == "reminder" and "reminders" in wanted_less):
+    addressee = letter.addressee
+    if "all" in addressee.unwanted or (delivery.message == "reminder" and "reminders" in addressee.unwanted):
         return "the address asked for no more, or bounces"
-    if delivery.recipient == "customer" and letter.addressee.sent_today >= per_day:
-        return f"the address has had {letter.addressee.sent_today} messages today"
+    if delivery.recipient == "customer" and addressee.sent_today >= per_day:
+        return f"the address has had {addressee.sent_today} messages today"
+    return None
+
+
+def _too_many_unproved(delivery: Delivery, letter: Letter, limits: MailSettings) -> str | None:
+    """
+    Why somebody is spared a mail that a stranger causes; None where they are not.
+
+    An address that was typed gets few, until somebody opens one; a provider hears of a flood, and not of each drop.
+    """
+    is_proved = letter.place is not None and letter.place.attendee.proved_at is not None
+    if is_proved or delivery.message in _NEVER_SPARED:
+        return None
+    addressee = letter.addressee
+    if delivery.recipient == "customer" and addressee.unproved_today >= limits.unproved_per_address_day:
+        return f"nobody opened one of {addressee.unproved_today} mails to this address today"
+    if delivery.recipient == "provider" and addressee.unproved_this_hour >= limits.per_provider_hour:
+        return f"{addressee.unproved_this_hour} mails about unconfirmed customers within an hour"
     return None
 
 
 def is_over(delivery: Delivery, letter: Letter) -> str | None:
     """Why the message is not true any more; None if it is."""
+    if delivery.message == "confirm_address":
+        return (
+            None if letter.confirmation is not None and _is_waiting(letter.confirmation) else "it is over, or confirmed"
+        )
     if delivery.message == "waitlist_offer":
         return None if _is_offered(delivery, letter) else "the offer is over"
     place = letter.place
@@ -235,6 +267,11 @@ def _is_offered(delivery: Delivery, letter: Letter) -> bool:
     return offer is not None and offer.expires_at == told and offer.expires_at > letter.now
 
 
+def _is_waiting(asked: Confirmation | None) -> bool:
+    """Whether the time is held still, and nobody has confirmed it."""
+    return asked is not None and asked.is_held and asked.confirmed_at is None
+
+
 def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault) -> MessageFacts:
     """What the words are made of."""
     business = letter.sender
@@ -242,6 +279,8 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
     payload = delivery.payload
     if letter.offer is not None:
         return MessageFacts(**common, **_of_offer(letter.offer, base_url, vault))
+    if letter.confirmation is not None:
+        return MessageFacts(**common, **_of_confirmation(letter.confirmation, base_url, vault))
     if letter.place is None:
         return MessageFacts(**common, **_of_payload(payload))
     place = letter.place
@@ -304,6 +343,24 @@ def _of_offer(offer: WaitlistOffer, base_url: str, vault: Vault) -> dict[str, An
     }
 
 
+def _of_confirmation(asked: Confirmation, base_url: str, vault: Vault) -> dict[str, Any]:
+    """A time that is held until its address is confirmed; the link to it is nowhere but in this mail."""
+    return {
+        "service": asked.service_name,
+        "provider": asked.provider_name,
+        "location": asked.location_name,
+        "address": asked.address,
+        "customer_name": "",
+        "start": asked.start,
+        "end": asked.end,
+        "location_zone": asked.location_zone,
+        "price_minor": asked.terms.price_minor,
+        "currency": asked.terms.currency,
+        "manage_url": f"{base_url}/confirm/{vault.confirm_token(asked.token_salt, asked.token_hash)}",
+        "expires_at": asked.expires_at,
+    }
+
+
 def _of_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Money that went back: there is no appointment, and everything is in the fact."""
     return {
@@ -324,6 +381,8 @@ def _reader(delivery: Delivery, letter: Letter) -> tuple[str, ZoneInfo]:
     if letter.offer is not None:
         return letter.offer.locale, ZoneInfo(letter.offer.timezone)
     place = letter.place
+    if letter.confirmation is not None:
+        return delivery.payload["locale"], ZoneInfo(delivery.payload["timezone"])
     if place is None:
         return delivery.payload.get("locale", "en"), ZoneInfo(delivery.payload.get("timezone", "Etc/UTC"))
     if delivery.recipient == "customer":

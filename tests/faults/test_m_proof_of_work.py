@@ -231,7 +231,7 @@ async def test_M_a_page_without_javascript_is_no_way_around(client: Client, guar
 
     answer = await client.post(f"/book/{guarded.slug}?{query}", data=form, allow_redirects=False)
 
-    assert answer.status in {303, 403, 409}
+    assert (answer.status, "Look into your mail" in await answer.text()) == (200, True)
     rows = await guarded.sql(
         "SELECT count(*) AS n FROM appointments WHERE business_id = $1 AND status = 'confirmed'", guarded.business_id
     )

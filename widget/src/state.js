@@ -14,7 +14,7 @@ import { FreeTimes } from "./month.js";
  * @typedef {import("./api.js").Problem} Problem
  * @typedef {import("./catalogue.js").Form} Form
  * @typedef {import("./month.js").Slot} Slot
- * @typedef {"booked" | "requested" | "rescheduled" | "cancelled" | "waitlisted"} Outcome
+ * @typedef {"booked" | "requested" | "held" | "rescheduled" | "cancelled" | "waitlisted"} Outcome
  * @typedef {Record<string, string>} Wishes What the element's attributes say, by their names.
  * @typedef {{ noWaitlist: boolean, draw: () => void, emit: (name: string, detail: any) => boolean, focus: (what: string) => void }} Stage
  *   Where it is shown: drawn again, told to the page, brought into focus.
@@ -57,8 +57,6 @@ import { FreeTimes } from "./month.js";
  * @property {any} [sent] An order of which nobody knows whether it arrived.
  * @property {boolean} [waits] For an answer.
  * @property {boolean} [offline]
- * @property {(works: boolean) => void} onwork
- * @property {boolean} [works] This device does the work that the business asks of strangers.
  * @property {Outcome} outcome
  * @property {any} [result]
  * @property {any} [place] The appointment that is managed, and the token that opens it.

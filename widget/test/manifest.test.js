@@ -28,7 +28,7 @@ test("every attribute is named, and has its property", () => {
 
 test("every event is named, and has a type for its detail", () => {
   const told = found(/(?:emit|finish)\([^;]*?"(ready|slot-selected|error|booked)"/g);
-  const outcomes = found(/^  (rescheduled|cancelled|waitlisted): \[/gm);
+  const outcomes = found(/^  (held|rescheduled|cancelled|waitlisted): \[/gm);
   assert.deepEqual(names(element.events), [...told, ...outcomes].map((name) => `bookable:${name}`).sort());
   for (const { name } of element.events) assert.ok(types.includes(`"${name}": `) && guide.includes(`\`${name}\``), name);
 });

@@ -36,7 +36,7 @@ from server.store.schema.deliveries import deliveries, delivery_attempts, suppre
 from server.store.schema.hours import busy_blocks, exceptions, service_hours, working_hours
 from server.store.schema.outbox import audit_entries, idempotency_records, outbox, set_aside, spent_proofs
 from server.store.schema.tenancy import api_keys, blocks, businesses, key_checks
-from server.store.schema.waiting import payments, waitlist_entries
+from server.store.schema.waiting import confirmations, payments, waitlist_entries
 
 __all__ = [
     "api_keys",
@@ -52,6 +52,7 @@ __all__ = [
     "calendar_peers",
     "calendars",
     "claims",
+    "confirmations",
     "connections",
     "customers",
     "deliveries",

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import CIDR, JSONB
 
 from server.domain.channels import one_of
 from server.domain.payments import PaymentStatus
-from server.store.schema.base import belongs_to, tenant_table, unique_in_business, versioned
+from server.store.schema.base import belongs_to, created_at, tenant_table, unique_in_business, versioned
 
 waitlist_entries = tenant_table(
     "waitlist_entries",
@@ -109,3 +109,35 @@ What is paid is decided here and never by a client. The order is sealed: it hold
 has really arrived, where it is not what was asked; `trouble` is what a person has to know; `next_look_at` is when the
 provider is asked again, `looked_at` when somebody last wanted that at once.
 """
+
+confirmations = tenant_table(
+    "confirmations",
+    Column("uid", Uuid, nullable=False),
+    Column("service_id", BigInteger, nullable=False),
+    Column("provider_id", BigInteger, nullable=False),
+    Column("location_id", BigInteger, nullable=False),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("duration_s", Integer, nullable=False),
+    Column("price_minor", Integer, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("change_window_min", Integer, nullable=False),
+    Column("cancel_fee_minor", Integer, nullable=False),
+    Column("approval", String(16), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("token_salt", LargeBinary, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("order_sealed", LargeBinary, nullable=False),
+    Column("network", CIDR),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("confirmed_at", DateTime(timezone=True)),
+    Column("manage_hash", LargeBinary),
+    created_at(),
+    unique_in_business("uid"),
+    belongs_to("service_id", "services", ondelete="CASCADE"),
+    belongs_to("provider_id", "providers", ondelete="CASCADE"),
+    belongs_to("location_id", "locations", ondelete="CASCADE"),
+    Index("ix_confirmations_token_hash", "token_hash"),
+    Index("ix_confirmations_expires", "expires_at"),
+)
+"""Times that are held until somebody who reads the mailbox of the address says so. The terms are those of the hold; the
+order is sealed: it holds a customer's details. The manage token will hang on the same salt; its hash is here."""

@@ -7,8 +7,9 @@ Leaves what a customer does with a booking to `places`, what staff does to `mana
 from aiohttp import web
 
 from server.domain.appointment import Booked
+from server.domain.confirmations import Confirmation
 from server.domain.lifecycle import Actor
-from server.usecases.book import book
+from server.usecases.confirm import book_or_ask
 from server.usecases.once import Once, Replay
 from server.web.access import Forbidden, Unauthenticated, Who
 from server.web.answers import as_json, raw_answer, replayed
@@ -34,7 +35,8 @@ async def create_appointment(request: web.Request) -> web.Response:
     actor = Actor.PROVIDER if is_staff else Actor.CUSTOMER
     order = body.order(request.match_info["business"], actor, caller.stranger, caller.proof)
     once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
-    result = await book(request.app[CORE], order, once)
+    asked: Once[Confirmation] = Once(once.request, 201, lambda found: as_json(AppointmentAnswer.held(found)))
+    result = await book_or_ask(request.app[CORE], order, once, asked)
     if isinstance(result, Replay):
         return replayed(result)
-    return raw_answer(once.body(result), status=201)
+    return raw_answer(once.body(result) if isinstance(result, Booked) else asked.body(result), status=201)

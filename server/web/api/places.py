@@ -92,7 +92,6 @@ def _place_answer(seen: View) -> PlaceAnswer:
             free_until=terms.closes_at(appointment.start),
             can_cancel=seen.can_cancel,
             can_reschedule=seen.can_reschedule,
-            asks_again=seen.asks_again,
             late_fee_minor=seen.late_fee_minor,
             currency=terms.currency,
         ),

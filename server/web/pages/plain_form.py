@@ -15,9 +15,11 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from server.domain.appointment import Booked, Held, Order
+from server.domain.confirmations import Confirmation
 from server.domain.errors import (
     Blocked,
     BookingError,
+    ConfirmationNeeded,
     DetailsMissing,
     IdempotencyMismatch,
     LimitReached,
@@ -27,19 +29,20 @@ from server.domain.errors import (
     ProofRequired,
     QuotaReached,
     SlotTaken,
-    TermsChanged,
     Unavailable,
 )
 from server.domain.lifecycle import Actor
 from server.domain.proofs import Flaw
 from server.store.idempotency import KeyedRequest
 from server.usecases.book import book
+from server.usecases.confirm import ask_to_confirm, view_confirmation
 from server.usecases.hold import hold, release
 from server.usecases.once import Once, Replay
 from server.usecases.payments import start_payment
 from server.web.bodies import read_form
 from server.web.keys import CALLER, CORE, METHODS, SETTINGS
 from server.web.pages.book import Trouble, book_page
+from server.web.pages.confirm import asked_page
 from server.web.pages.language import voice_of
 from server.web.pages.paid import paid_page
 from server.web.route import query_of
@@ -54,28 +57,57 @@ async def post_book(request: web.Request) -> web.Response:
     typed = await read_form(request)
     try:
         order = _order(query_of(request, BookQuery), typed, voice_of(request).tag)
-        where = await _booked(request, order, _keyed(order, typed))
+        return await _booked(request, order, _keyed(order, typed))
     except (NotFound, Unavailable):
         raise
     except ValidationError as error:
         return await book_page(request, typed, _misread(error))
     except BookingError as error:
         return await book_page(request, typed, _refused(error))
-    return web.Response(status=303, headers={"Location": where})
 
 
-async def _booked(request: web.Request, order: AppointmentOrder, keyed: KeyedRequest | None) -> str:
-    """Where to go on to: the appointment, or the page of its payment."""
+async def _booked(request: web.Request, order: AppointmentOrder, keyed: KeyedRequest | None) -> web.Response:
+    """Goes on to the appointment, to the page of its payment, or says where to look for the link that books it."""
     core = request.app[CORE]
     business = request.match_info["business"]
     wanted = order.order(business, Actor.CUSTOMER, request[CALLER].stranger, Flaw.MISSING)
-    once: Once[Booked] = Once(keyed, 201, lambda booked: orjson.dumps(booked.manage_token))
+    once: Once[Booked] = Once(keyed, 201, lambda booked: orjson.dumps({"manage": booked.manage_token}))
     try:
         result = await book(core, wanted, once)
     except PaymentRequired:
-        return await _checkout(request, wanted, keyed)
-    token = orjson.loads(result.body) if isinstance(result, Replay) else result.manage_token
-    return f"{request.app[SETTINGS].http.base_url}/manage/{token}"
+        return _on_to(await _checkout(request, wanted, keyed))
+    except (ConfirmationNeeded, ProofRequired):
+        # Without JavaScript nobody does work for us: a mail asks for less, and proves more.
+        return await _asked(request, wanted, keyed)
+    if not isinstance(result, Replay):
+        return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{result.manage_token}")
+    return await _answered(request, orjson.loads(result.body))
+
+
+async def _asked(request: web.Request, order: Order, keyed: KeyedRequest | None) -> web.Response:
+    core = request.app[CORE]
+    once: Once[Confirmation] = Once(
+        keyed,
+        201,
+        lambda found: orjson.dumps({"confirm": core.vault.confirm_token(found.token_salt, found.token_hash)}),
+    )
+    result = await ask_to_confirm(core, order, once)
+    return (
+        await _answered(request, orjson.loads(result.body))
+        if isinstance(result, Replay)
+        else asked_page(request, result)
+    )
+
+
+async def _answered(request: web.Request, earlier: Mapping[str, str]) -> web.Response:
+    """What the same form was answered before."""
+    if "confirm" in earlier:
+        return asked_page(request, await view_confirmation(request.app[CORE], earlier["confirm"]))
+    return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{earlier['manage']}")
+
+
+def _on_to(where: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": where})
 
 
 async def _checkout(request: web.Request, order: Order, keyed: KeyedRequest | None) -> str:
@@ -110,7 +142,6 @@ def _order(asked: BookQuery, typed: Mapping[str, str], tag: str) -> AppointmentO
     return AppointmentOrder.model_validate(
         {
             **asked.model_dump(exclude_none=True, include={"service", "provider", "location", "start"}),
-            "terms": _part(typed, "t-") or None,
             "customer": {
                 "name": typed.get("name", ""),
                 "email": typed.get("email", ""),
@@ -118,14 +149,11 @@ def _order(asked: BookQuery, typed: Mapping[str, str], tag: str) -> AppointmentO
                 "timezone": typed.get("timezone") or "Etc/UTC",
                 "locale": tag,
             },
-            "answers": _part(typed, "q-"),
+            "answers": {
+                name.removeprefix("q-"): value for name, value in typed.items() if name.startswith("q-") and value
+            },
         }
     )
-
-
-def _part(typed: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """What was filled into the fields whose names begin with *prefix*, by the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in typed.items() if name.startswith(prefix) and value}
 
 
 def _keyed(order: AppointmentOrder, typed: Mapping[str, str]) -> KeyedRequest | None:
@@ -149,12 +177,10 @@ def _misread(error: ValidationError) -> Trouble:
 
 
 _REFUSED: Mapping[type[BookingError], Trouble] = {
-    TermsChanged: Trouble("The price or the conditions have changed. Please look again.", status=409),
     SlotTaken: Trouble("This time was just taken.", status=409),
     NotOffered: Trouble("This time is not offered any more.", status=409),
     LimitReached: Trouble("You cannot book any more of these.", status=409),
     QuotaReached: Trouble("That is enough for now. Open the link in our mail, or try again later.", status=429),
-    ProofRequired: Trouble("To book here, please turn on JavaScript or contact us.", status=403),
     Blocked: Trouble("This cannot be booked online. Please contact us.", status=409),
     IdempotencyMismatch: Trouble("This was sent before, with other details. Look into your mail.", status=409),
 }

@@ -13,17 +13,8 @@ import phonenumbers
 from babel.core import get_global
 from pydantic import Field, StringConstraints, model_validator
 
-from server.domain.appointment import (
-    Appointment,
-    Booked,
-    CustomerDetails,
-    Held,
-    Order,
-    Place,
-    SlotChoice,
-    title_of,
-    where_of,
-)
+from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
+from server.domain.confirmations import Confirmation
 from server.domain.lifecycle import Actor, Status
 from server.domain.networks import Networks
 from server.domain.proofs import ShownProof
@@ -143,7 +134,12 @@ class AppointmentOrder(HoldOrder):
 
 
 class AppointmentAnswer(Shape):
-    """A booking that is true, with the links that its customer needs."""
+    """
+    A booking that is true, with the links that its customer needs.
+
+    Where the business confirms addresses, a time that is `held` until `confirm_by`: whoever follows the link in the
+    mail books it, and gets the links.
+    """
 
     id: str
     status: Status
@@ -155,11 +151,13 @@ class AppointmentAnswer(Shape):
     location: Slug
     sequence: int
     terms: TermsShape
-    manage_token: Token
-    manage_url: str
-    ics_url: str
+    manage_token: Token | None
+    manage_url: str | None
+    ics_url: str | None
     add_to_calendar: dict[str, str]
     """Links that put it into a calendar, by the name of the calendar."""
+    confirm_by: datetime | None
+    """Until when the link in the mail has to be followed; null where it is booked."""
 
     @classmethod
     def of(cls, booked: Booked, base_url: str) -> "AppointmentAnswer":
@@ -179,21 +177,41 @@ class AppointmentAnswer(Shape):
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
             ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
-            add_to_calendar=_calendar_links(booked, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
+            add_to_calendar=_calendar_links(a, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
+            confirm_by=None,
+        )
+
+    @classmethod
+    def held(cls, asked: Confirmation) -> "AppointmentAnswer":
+        """What waits for its address: nothing in it opens anything."""
+        return cls.model_construct(
+            id=str(asked.uid),
+            status=Status.HELD,
+            start=asked.start,
+            end=asked.end,
+            timezone=asked.location_zone,
+            provider=asked.provider,
+            service=asked.service,
+            location=asked.location,
+            sequence=0,
+            terms=TermsShape.of(asked.terms),
+            manage_token=None,
+            manage_url=None,
+            ics_url=None,
+            add_to_calendar={},
+            confirm_by=asked.expires_at,
         )
 
 
-def _calendar_links(booked: Booked, file: str) -> dict[str, str]:
-    appointment = booked.appointment
-    title = title_of(appointment.service_name, appointment.business_name)
-    where = where_of(appointment.location_name, booked.address)
+def _calendar_links(appointment: Appointment, file: str) -> dict[str, str]:
+    title = f"{appointment.service_name}, {appointment.business_name}"
     start, end = (f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}" for moment in (appointment.start, appointment.end))
-    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": where}
+    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": appointment.location_name}
     outlook = {
         "subject": title,
         "startdt": appointment.start.isoformat(),
         "enddt": appointment.end.isoformat(),
-        "location": where,
+        "location": appointment.location_name,
     }
     return {
         "Apple": "webcal://" + file.partition("://")[2],
@@ -209,8 +227,6 @@ class PolicyShape(Priced):
     free_until: datetime
     can_cancel: bool
     can_reschedule: bool
-    asks_again: bool
-    """Moving it makes it a request: the approval was for this time."""
     late_fee_minor: int
 
 

@@ -42,7 +42,7 @@ def test_there_are_words_for_everything_that_is_told() -> None:
 
 def test_facts_of_our_own_are_told_to_nobody() -> None:
     told = {*NOTICES, *(follows.fact for follows in CONSEQUENCES.values())}
-    assert INTERNAL & told == {Kind.FEED_REQUESTED}  # to the customer who asked, and to no endpoint
+    assert INTERNAL & told == {Kind.FEED_REQUESTED, Kind.CONFIRMATION_WANTED}  # to the address, and to no endpoint
 
 
 def test_a_fact_of_a_step_follows_the_table() -> None:

@@ -24,6 +24,7 @@ const OUTCOMES = {
   booked: ["You are booked", INVITED],
   requested: ["Your request is sent", "{business} answers {email}."],
   rescheduled: ["Your appointment is moved", INVITED],
+  held: ["Look into your mail", "The time is kept for you until {time}. Open the link in the mail to {email} to book it."],
   cancelled: [CANCELLED, ""],
   waitlisted: ["You are on the waitlist", WAITING],
 };
@@ -36,12 +37,12 @@ export function done(scene) {
   const token = result.manage_token ?? s.token;
   const email = form.email || result.customer?.email;
   return [
-    next && h("div.mark", { "aria-hidden": "true" }, "✓"),
+    next && outcome !== "held" && h("div.mark", { "aria-hidden": "true" }, "✓"),
     title(t(what)),
     problem(scene),
     h("slot", { name: "confirmation" }),
     result.start && facts(scene, result),
-    next && h("p.note", t(next, { business: profile.name, email, ...(next === WAITING && waitDays(scene)) })),
+    next && h("p.note", t(next, { business: profile.name, email, time: result.confirm_by && scene.f.time(Date.parse(result.confirm_by)), ...(next === WAITING && waitDays(scene)) })),
     outcome === "booked" &&
       h(
         "p.row links",
