@@ -64,8 +64,9 @@ HEADERS: Mapping[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Any text that is new for each thing you want to happen. The same request with the same key "
-        "takes effect once, and is answered the same way again for a day.",
+        "description": "A random text, such as a UUID, that is new for each thing you want to happen. The same request "
+        "with the same key takes effect once, and is answered the same way again for a day. Without an API key it has "
+        "at least 16 characters: the answer opens the appointment, and whoever guesses key and request would get it.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
         "example": "0b4f7a7e-5b5e-4a54-9f3b-2f6a4d1c9e11",
     },

@@ -33,6 +33,7 @@ S = TypeVar("S", bound=Shape)
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _BEARER = "Bearer "
 _LONGEST_KEY = 200
+_SHORTEST_ANONYMOUS_KEY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +227,21 @@ def keyed(request: web.Request) -> KeyedRequest | None:
     The request with its Idempotency-Key, if it has one.
 
     Raises:
-        InvalidRequest: The key is empty, too long or not printable ASCII.
+        InvalidRequest: The key is empty, too long or not printable ASCII; or a stranger's, and so short that others
+            may come upon it: strangers share one space of keys, because their addresses change between a request
+            and its retry.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
         detail = "must be 1 to 200 printable ASCII characters"
+        raise invalid_header("Idempotency-Key", detail)
+    if not request[CALLER].key_id and len(key) < _SHORTEST_ANONYMOUS_KEY:
+        detail = (
+            f"must have at least {_SHORTEST_ANONYMOUS_KEY} characters without an API key, and be random, as a UUID is: "
+            "whoever guesses it could see the answer"
+        )
         raise invalid_header("Idempotency-Key", detail)
     raw = request.get(RAW_BODY) or b"{}"
     # The same JSON with other white space or order is the same request.

@@ -228,7 +228,7 @@ async def test_A9_whoever_is_free_means_as_many_as_there_are(world: World) -> No
 
 
 async def test_A10_A11_one_key_books_once_however_often_it_comes_at_once(client: Client, world: World) -> None:
-    order, key = world.order_json(world.at(10)), {"Idempotency-Key": "the-same"}
+    order, key = world.order_json(world.at(10)), {"Idempotency-Key": "the-same-key-as-before"}
     url = f"/v1/businesses/{world.slug}/appointments"
 
     async def send(body: dict[str, Any]) -> tuple[int, str, bool]:

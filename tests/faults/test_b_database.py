@@ -136,7 +136,7 @@ async def test_B19_a_wire_that_breaks_at_commit_is_answered_by_the_key(
     database_url: str, own_folder: Path, aiohttp_client: Callable[..., Awaitable[Client]], world: World
 ) -> None:
     """The commit has happened, and nobody was told: whoever asks with the key gets the one booking."""
-    url, key = f"/v1/businesses/{world.slug}/appointments", {"Idempotency-Key": "k"}
+    url, key = f"/v1/businesses/{world.slug}/appointments", {"Idempotency-Key": "k" * 32}
     order = world.order_json(world.at(10))
     async with breakable_wire(database_url, own_folder) as (wire, url_over_it):
         client = await aiohttp_client(build_app(settings_for(url_over_it)))

@@ -219,3 +219,28 @@ async def test_M123_one_network_cannot_have_all_event_streams(
     assert stream.MOST_PER_BUSINESS > 2
     for response in (*same, other):
         response.close()
+
+
+async def test_A11_a_stranger_s_key_is_too_long_to_come_upon(client: Client, world: World) -> None:
+    url, order = f"/v1/businesses/{world.slug}/appointments", world.order_json(world.at(10))
+
+    short = await client.post(url, json=order, headers={"Idempotency-Key": "order-1001"})
+    known = await client.post(url, json=order, headers={"Idempotency-Key": "order-1001", **world.auth})
+    long = await client.post(url, json=world.order_json(world.at(12)), headers={"Idempotency-Key": "a" * 16})
+
+    assert (short.status, known.status, long.status) == (422, 201, 201)
+    said = (await short.json())["errors"][0]
+    assert said["header"] == "Idempotency-Key"
+    assert "at least 16 characters" in said["detail"]
+
+
+async def test_A11_a_stranger_gets_no_token_for_the_key_alone(client: Client, world: World) -> None:
+    """Who has come upon a key must also say what was asked, whose name and address and all."""
+    url, order = f"/v1/businesses/{world.slug}/appointments", world.order_json(world.at(10))
+    key = {"Idempotency-Key": "0b4f7a7e-5b5e-4a54-9f3b-2f6a4d1c9e11"}
+    booked = await (await client.post(url, json=order, headers=key)).json()
+
+    other = await client.post(url, json={**order, "customer": {**order["customer"], "name": "Mallory"}}, headers=key)
+
+    assert other.status == 422
+    assert booked["manage_token"] not in await other.text()
