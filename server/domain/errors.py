@@ -13,6 +13,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── DetailsMissing        the service wants to know more, or something else, of the customer
     ├── PaymentRequired       the service is paid before it is booked
     ├── TermsChanged          what would bind is not what the customer was shown
+    ├── NoLongerOffered       it was booked, and is not offered any more: it can be cancelled, but not moved
     ├── SlotTaken             it was, until somebody else took it
     ├── TimesFree             nobody needs to wait: a time that suits is free
     ├── DaysPassed            what is waited for lies in the past, where it would be
@@ -113,6 +114,25 @@ class TermsChanged(BookingError):
 
     terms: Terms
     """What would bind now."""
+
+
+_NO_LONGER = {
+    "service": "This service is not offered any more",
+    "provider": "This provider does not take appointments any more",
+    "location": "No appointments are taken at this location any more",
+    "offer": "This provider does not offer this service here any more",
+}
+
+
+@dataclass(eq=False)
+class NoLongerOffered(BookingError):
+    """It is not offered any more, so the appointment cannot be moved. It can be cancelled."""
+
+    what: str
+    """`service`, `provider`, `location`, or `offer`: all of them exist, but not together."""
+
+    def __str__(self) -> str:
+        return f"{_NO_LONGER[self.what]}, so the appointment cannot be moved. It can be cancelled."
 
 
 @dataclass(eq=False)

@@ -5,10 +5,21 @@ Leaves whether the new time is free to `rules`.
 """
 
 from datetime import datetime
+from enum import StrEnum
 
 from server.domain.errors import PolicyClosed
 from server.domain.lifecycle import Actor
 from server.domain.terms import Terms
+
+
+class Unmovable(StrEnum):
+    """Why a customer cannot move an appointment."""
+
+    OVER = "over"
+    """It took place, or does not."""
+    TOO_LATE = "too-late"
+    NOT_OFFERED = "not-offered"
+    """It can still be cancelled, if it is not too late."""
 
 
 def fee_for_cancelling(terms: Terms, start: datetime, *, now: datetime, actor: Actor, accepts_fee: bool) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from server.domain.appointment import Appointment
 from server.domain.catalogue import Location, Offer, Provider, Service
 from server.domain.errors import NotFound
 from server.domain.hours import DateException, WeeklyWindow
@@ -82,6 +83,21 @@ SELECT b.id IS NOT NULL AS business,
            SELECT FROM locations l WHERE l.business_id = b.id AND l.slug = $4 AND l.active) AS location
   FROM (SELECT $1::text AS slug) asked LEFT JOIN businesses b USING (slug)
 """
+
+
+async def is_offered(session: Session, appointment: Appointment) -> bool:
+    """Whether what *appointment* is about could be booked today, by its provider and at its location."""
+    today = datetime.now(UTC).date()
+    offered: bool = await session.value(
+        "SELECT EXISTS (" + _OFFERS + _OF_PROVIDER.format(5) + _AT_LOCATION.format(6) + ")",
+        appointment.business,
+        appointment.service,
+        today - _BEFORE,
+        today + _AHEAD,
+        appointment.provider,
+        appointment.location,
+    )
+    return offered
 
 
 class OfferBook:

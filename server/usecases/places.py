@@ -11,9 +11,10 @@ from uuid import UUID
 from server.domain.appointment import Appointment, Attendee, Place
 from server.domain.errors import NotFound, PolicyClosed
 from server.domain.lifecycle import CHANGEABLE, Actor
-from server.domain.policies import check_moving
+from server.domain.policies import Unmovable, check_moving
 from server.store.appointments import attendees_of, find_appointment, find_place
 from server.store.engine import Session
+from server.store.offers import is_offered
 from server.tokens import token_hash
 from server.usecases.core import Core
 
@@ -40,10 +41,16 @@ class View:
 
     place: Place
     can_cancel: bool
-    can_reschedule: bool
+    unmovable: Unmovable | None
+    """Why it cannot be moved; None if it can."""
     late_fee_minor: int
     now: datetime
     """When this was so, by the database's clock."""
+
+    @property
+    def can_reschedule(self) -> bool:
+        """Whether its customer may move it."""
+        return self.unmovable is None
 
 
 async def target_of_token(core: Core, token: str) -> Target:
@@ -82,22 +89,27 @@ async def view(core: Core, token: str) -> View:
     async with core.database.reading() as session:
         place = await _place(session, token)
         now = session.now
+        unmovable = await _why_unmovable(session, place)
     appointment, terms = place.appointment, place.attendee.terms
     alive = place.status in CHANGEABLE
     in_time = now <= terms.closes_at(appointment.start)
-    try:
-        check_moving(terms, appointment.start, now=now, actor=Actor.CUSTOMER)
-    except PolicyClosed:
-        can_move = False
-    else:
-        can_move = alive
     return View(
         place=place,
         can_cancel=alive and now < appointment.start and (in_time or terms.cancel_fee_minor > 0),
-        can_reschedule=can_move,
+        unmovable=unmovable,
         late_fee_minor=0 if in_time else terms.cancel_fee_minor,
         now=now,
     )
+
+
+async def _why_unmovable(session: Session, place: Place) -> Unmovable | None:
+    if place.status not in CHANGEABLE:
+        return Unmovable.OVER
+    try:
+        check_moving(place.attendee.terms, place.appointment.start, now=session.now, actor=Actor.CUSTOMER)
+    except PolicyClosed:
+        return Unmovable.TOO_LATE
+    return None if await is_offered(session, place.appointment) else Unmovable.NOT_OFFERED
 
 
 async def show(core: Core, business_id: int, uid: UUID) -> tuple[Appointment, list[Attendee]]:

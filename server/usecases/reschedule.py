@@ -11,7 +11,7 @@ from server.domain.appointment import Appointment, SlotChoice
 from server.domain.bounds import bounds_of
 from server.domain.catalogue import Offer
 from server.domain.consequences import consequence_of
-from server.domain.errors import SlotTaken
+from server.domain.errors import NoLongerOffered, NotFound, SlotTaken
 from server.domain.events import Fact
 from server.domain.lifecycle import Step
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
@@ -49,7 +49,8 @@ async def reschedule(
         TermsChanged, Conflict: See `newly_agreed`.
         PolicyClosed: The customer is too late.
         IllegalTransition: It is over.
-        SlotTaken, NotOffered, NotFound: As for `book`.
+        NoLongerOffered, NotFound: See `_offers_for`.
+        SlotTaken, NotOffered: As for `book`.
     """
     check_movable(target)
     appointment = target.appointment
@@ -66,7 +67,7 @@ async def reschedule(
 
 async def _reschedule(core: Core, move: Move, choice: SlotChoice, *, anew: bool) -> Appointment | Replay:
     appointment, attendee = move.target.appointment, move.target.attendee
-    offers = await offers_for(core, choice, anew=anew)
+    offers = await _offers_for(core, choice, appointment, anew=anew)
     agreed = as_agreed(offers, appointment, attendee)
     async with core.database.reading() as session:
         owned = await claimed_resources(session, appointment)
@@ -85,6 +86,23 @@ async def _reschedule(core: Core, move: Move, choice: SlotChoice, *, anew: bool)
     if isinstance(result, Appointment):
         await core.changes.announce(appointment.business, None, appointment.start, choice.start)
     return result
+
+
+async def _offers_for(core: Core, choice: SlotChoice, appointment: Appointment, *, anew: bool) -> list[Offer]:
+    """
+    Who could do it at the new time.
+
+    Raises:
+        NotFound: The provider who was named is not there.
+        NoLongerOffered: What was booked is not offered any more, or not by them.
+    """
+    try:
+        return await offers_for(core, choice, anew=anew)
+    except NotFound as error:
+        named = choice.provider != appointment.provider
+        if error.what == "business" or (error.what == "provider" and named):
+            raise
+        raise NoLongerOffered(what=error.what) from None
 
 
 async def _move(core: Core, session: Session, move: Move, offers: list[Offer]) -> Appointment:

@@ -52,6 +52,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.NotOffered: ProblemKind(422, "slot-not-offered", "This time is not offered"),
     errors.PaymentRequired: ProblemKind(402, "payment-required", "This is paid beforehand"),
     errors.TermsChanged: ProblemKind(409, "terms-changed", "The price, the length or the conditions have changed"),
+    errors.NoLongerOffered: ProblemKind(409, "no-longer-offered", "No longer offered"),
     errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
     errors.TimesFree: ProblemKind(409, "times-free", "A time that suits is free"),
     errors.DaysPassed: ProblemKind(422, "invalid-request", "The request is not valid"),
@@ -110,6 +111,7 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     },
     errors.DetailsMissing: lambda e: {"errors": [{"pointer": p, "detail": why} for p, why in e.details]},
     errors.NotFound: lambda e: {"what": e.what},
+    errors.NoLongerOffered: lambda e: {"what": e.what},
     errors.NotOffered: lambda e: {
         "reasons": [{"rule": rule, "detail": why} for rule, why in e.reasons],
         **({"can_override": True} if e.can_override else {}),

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from server.domain.appointment import Booked, Order
-from server.domain.errors import IllegalTransition
+from server.domain.errors import IllegalTransition, NotFound
 from server.domain.lifecycle import Actor, Status
 from server.usecases.book import book
 from server.usecases.cancel import cancel
@@ -147,3 +147,66 @@ async def test_M125_a_move_to_the_same_time_is_answered_as_it_is_and_once_per_ke
     assert await move(10, first) == stayed
     [row] = await texting.sql("SELECT starts_at FROM appointments WHERE business_id = $1", texting.business_id)
     assert row["starts_at"] == texting.at(15)
+
+
+RETIRED = {
+    "service": "UPDATE services SET active = false WHERE business_id = $1 AND slug = 'cut'",
+    "provider": "UPDATE providers SET active = false WHERE business_id = $1 AND slug = 'anna'",
+    "location": "UPDATE locations SET active = false WHERE business_id = $1",
+    "offer": "DELETE FROM provider_services ps USING providers p WHERE ps.business_id = $1 AND p.id = ps.provider_id"
+    " AND p.slug = 'anna'",
+}
+
+
+@pytest.mark.parametrize("what", RETIRED)
+async def test_what_is_not_offered_any_more_is_cancelled_but_not_moved(
+    client: TestClient[Any, Any], world: World, what: str
+) -> None:
+    place = await booked(world, world.at(10))
+    path = f"/v1/appointments/{place.manage_token}"
+    before = (await (await client.get(path)).json())["policy"]
+    await world.sql(RETIRED[what], world.business_id)
+
+    policy = (await (await client.get(path)).json())["policy"]
+    refused = await client.post(f"{path}/reschedule", json={"start": world.at(15).isoformat()})
+    problem = await refused.json()
+    cancelled = await client.post(f"{path}/cancel")
+
+    assert (before["can_reschedule"], before["unmovable"]) == (True, None)
+    assert (policy["can_reschedule"], policy["unmovable"], policy["can_cancel"]) == (False, "not-offered", True)
+    assert (refused.status, problem["type"], problem["what"]) == (409, "/problems/no-longer-offered", what)
+    assert problem["detail"].endswith("any more, so the appointment cannot be moved. It can be cancelled.")
+    assert cancelled.status == 200
+
+
+@pytest.mark.parametrize("what", ["provider", "offer"])
+async def test_staff_moves_what_a_provider_does_not_offer_any_more_to_another(world: World, what: str) -> None:
+    await world.service("other", providers=["anna", "ben"])
+    place = await booked(world, world.at(10), service="other")
+    await world.sql(RETIRED[what], world.business_id)
+
+    target = await by(Actor.PROVIDER, world, place)
+    moved = await reschedule(world.core, target, world.at(10), no_key(), provider="ben")
+
+    assert (moved.provider, moved.start) == ("ben", world.at(10))
+    assert await world.doubles() == 0
+
+
+async def test_a_provider_who_does_not_exist_is_not_found(world: World) -> None:
+    place = await booked(world, world.at(10))
+
+    with pytest.raises(NotFound):
+        await reschedule(world.core, await by(Actor.PROVIDER, world, place), world.at(11), no_key(), provider="nobody")
+
+
+async def test_two_places_under_one_address_stand_by_themselves(client: TestClient[Any, Any], texting: World) -> None:
+    """A parent books two children: an address is where mails go, and no identity."""
+    first, second = [await texting.book(texting.at(10), service="class", email="parent@example.org") for _ in range(2)]
+
+    await cancel(texting.core, await by(Actor.CUSTOMER, texting, first), no_key())
+
+    there = await (await client.get(f"/v1/appointments/{second.manage_token}")).json()
+    gone = await (await client.get(f"/v1/appointments/{first.manage_token}")).json()
+    assert (there["status"], gone["status"]) == ("confirmed", "cancelled")
+    [row] = await texting.sql("SELECT seats_taken FROM appointments WHERE uid = $1", first.appointment.uid)
+    assert row["seats_taken"] == 1

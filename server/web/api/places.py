@@ -92,6 +92,7 @@ def _place_answer(seen: View) -> PlaceAnswer:
             free_until=terms.closes_at(appointment.start),
             can_cancel=seen.can_cancel,
             can_reschedule=seen.can_reschedule,
+            unmovable=seen.unmovable,
             late_fee_minor=seen.late_fee_minor,
             currency=terms.currency,
         ),

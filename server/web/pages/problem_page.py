@@ -71,6 +71,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The price, the length or the conditions were changed after they were shown, or another provider has others.",
         "Show the terms in the answer, and send the request again with them if the customer agrees.",
     ),
+    "no-longer-offered": (
+        "The service, provider or location of this appointment was taken out of what can be booked.",
+        "Cancel it, and book something else. Staff can move it to another provider who offers the service.",
+    ),
     "slot-unavailable": (
         "The time was free when it was shown, and somebody else has taken it since.",
         "Offer one of the alternatives in the answer.",

@@ -17,6 +17,7 @@ from server.domain.appointment import Appointment, Booked, CustomerDetails, Held
 from server.domain.confirmations import Confirmation
 from server.domain.lifecycle import Actor, Status
 from server.domain.networks import Networks
+from server.domain.policies import Unmovable
 from server.domain.proofs import ShownProof
 from server.usecases.cancel import Cancelled
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, Phone, Priced, Prose, Shape, Slug, Written, Zone
@@ -227,6 +228,8 @@ class PolicyShape(Priced):
     free_until: datetime
     can_cancel: bool
     can_reschedule: bool
+    unmovable: Unmovable | None
+    """Why it cannot be moved: it is over, it is too late, or it is not offered any more."""
     late_fee_minor: int
 
 

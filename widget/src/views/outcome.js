@@ -67,6 +67,7 @@ export function yours(scene) {
     title(t(ENDED[place.status] ?? "Your appointment")),
     managed(scene),
     problem(scene),
+    place.policy.unmovable === "not-offered" && h("p", t("This is no longer offered, so it cannot be moved.")),
     alive && !cancels && !moves && h("p", t(LATE), " ", call(profile.phone, t)),
     h(
       "p.row actions",
