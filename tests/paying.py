@@ -77,7 +77,7 @@ class Till:
     async def cancel(self) -> None:
         """The customer cancels what they paid for."""
         salt = (await self.world.sql("SELECT token_salt FROM attendees"))[0]["token_salt"]
-        token = self.world.core.vault.manage_token(salt)
+        token = self.world.core.vault.new_manage_token(salt)
         await cancel(self.world.core, await target_of_token(self.world.core, token), no_key())
 
     async def statuses(self) -> list[str]:

@@ -1,15 +1,15 @@
 """
 Times that are held until their address is confirmed.
 
-Revision ID: 0018
+Revision ID: 0020
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0018"
-down_revision = "0017"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -11,7 +11,7 @@ from ics.event import Attendee, Event, Organizer, ScheduleAgent
 from ics.event import Status as EventStatus
 from ics.itip.publish import build_publish
 from ics.write.event import render_event
-from server.domain.appointment import Appointment, Person, Place, Shown
+from server.domain.appointment import Appointment, Person, Place, Shown, title_of, where_of
 from server.domain.lifecycle import ENDED, Status
 
 PRODID = "-//Bookable//Bookable 0.1//EN"
@@ -45,9 +45,9 @@ def event_of(place: Place, manage_url: str | None) -> Event:
         end=a.end,
         stamp=place.changed_at,
         created=place.created_at,
-        summary=f"{a.service_name}, {a.business_name}",
+        summary=title_of(a.service_name, a.business_name),
         description=f"{what}\nChange or cancel: {manage_url}" if manage_url else what,
-        location=", ".join(part for part in (a.location_name, place.address) if part),
+        location=where_of(a.location_name, place.address),
         url=manage_url,
         status=status,
         sequence=a.sequence,
@@ -117,7 +117,7 @@ def _feed_event(shown: Shown) -> Event:
         created=shown.created_at,
         summary=_summary(names, shown),
         description="\n\n".join([_places_taken(a), *(_about(person) for person in shown.people)]).strip(),
-        location=", ".join(part for part in (a.location_name, shown.address) if part),
+        location=where_of(a.location_name, shown.address),
         status=status,
         sequence=a.sequence,
         organizer=organizer_of(a.business, a.business_name, shown.business_email),

@@ -30,6 +30,9 @@ def document_for(message: str, place: Place, *, organizer: str, manage_url: str)
     zone = ZoneInfo(place.appointment.timezone)
     if message in _INVITES and place.appointment.status is Status.CONFIRMED:
         return Method.REQUEST, build_request(event, zone=zone, prodid=PRODID)
+    # Whoever was invited sees a tentative event at the time they ask for, and not the old one any more.
+    if message == "requested" and place.appointment.sequence > 0:
+        return Method.REQUEST, build_request(event, zone=zone, prodid=PRODID)
     # Whoever asked for another time has an invitation to the one before; a request alone was none.
     was_invited = message in {"declined", "expired"} and place.appointment.sequence > 1
     if message == "cancelled" or was_invited:

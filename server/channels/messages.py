@@ -360,7 +360,7 @@ def _rows(kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: V
         yield voice.say("When"), f"{span} ({voice.zone_name(facts.start)})"
         there = _there(facts, voice)
         yield voice.say("There"), f"{there.span(facts.start, facts.end)} ({there.zone_name(facts.start)})"
-    if facts.previous_start is not None and kind is MessageKind.RESCHEDULED:
+    if facts.previous_start is not None:
         yield voice.say("Before"), voice.moment(facts.previous_start)
     yield voice.say("What"), unlinked(facts.service)
     if recipient is Recipient.PROVIDER:

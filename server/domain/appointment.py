@@ -15,6 +15,16 @@ from server.domain.proofs import ShownProof
 from server.domain.terms import Terms
 
 
+def title_of(service: str, business: str) -> str:
+    """What an appointment is called for its customer: in their calendar, and where they pay."""
+    return f"{service}, {business}"
+
+
+def where_of(location: str, address: str) -> str:
+    """Where it is, for somebody who has to get there."""
+    return ", ".join(part for part in (location, address) if part)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerDetails:
     """What a customer says of themselves; *email* in lower case, *timezone* an IANA zone."""
@@ -141,6 +151,8 @@ class Place:
     """Of the location."""
     created_at: datetime
     changed_at: datetime
+    reapproval: bool
+    """The service asks for approval, and for that of moves."""
 
     @property
     def status(self) -> Status:
@@ -180,5 +192,7 @@ class Booked:
     """A booking that is now true."""
 
     appointment: Appointment
+    address: str
+    """Of the location."""
     terms: Terms
     manage_token: str

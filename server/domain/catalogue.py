@@ -48,6 +48,8 @@ class Service:
     hours: tuple[WeeklyWindow, ...]
     phone_required: bool
     questions: tuple[Mapping[str, object], ...]
+    reapproval: bool = False
+    """It asks for approval now, and does so again for an approved appointment that its customer moves."""
     payment_online: bool = False
     """What it costs is paid before there is an appointment."""
 
@@ -92,6 +94,7 @@ class Location:
     id: int
     slug: str
     name: str
+    address: str
     zone: ZoneInfo
     holidays: frozenset[date]
     """Of the years that the question touches; empty where the location did not opt in."""
@@ -102,6 +105,9 @@ class Offer:
     """One service of one provider at one location, and when it is open."""
 
     business_id: int
+    business: str
+    """Its slug."""
+    business_name: str
     service: Service
     provider: Provider
     location: Location

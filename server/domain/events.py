@@ -17,6 +17,7 @@ class Kind(StrEnum):
     APPROVED = "appointment.approved"
     DECLINED = "appointment.declined"
     RESCHEDULED = "appointment.rescheduled"
+    MOVE_REQUESTED = "appointment.move_requested"
     CANCELLED = "appointment.cancelled"
     EXPIRED = "appointment.expired"
     ATTENDEE_LEFT = "appointment.attendee_left"

@@ -40,6 +40,7 @@ class Step(StrEnum):
     APPROVE = "approve"
     DECLINE = "decline"
     RESCHEDULE = "reschedule"
+    ASK_AGAIN = "ask_again"
     LEAVE = "leave"
     CANCEL = "cancel"
     EXPIRE = "expire"
@@ -54,6 +55,8 @@ TRANSITIONS: dict[Step, dict[Status | None, Status]] = {
     Step.APPROVE: {Status.PENDING: Status.CONFIRMED},
     Step.DECLINE: {Status.PENDING: Status.DECLINED},
     Step.RESCHEDULE: {Status.CONFIRMED: Status.CONFIRMED, Status.PENDING: Status.PENDING},
+    # A move that needs a yes of its own: an approval covers the time that it was given for.
+    Step.ASK_AGAIN: {Status.CONFIRMED: Status.PENDING},
     # One customer of a class that goes on with the others.
     Step.LEAVE: {Status.CONFIRMED: Status.CONFIRMED},
     Step.CANCEL: {

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from server.domain.errors import PolicyClosed
-from server.domain.lifecycle import Actor
-from server.domain.terms import Terms
+from server.domain.lifecycle import Actor, Status
+from server.domain.terms import Approval, Terms
 
 
 class Unmovable(StrEnum):
@@ -51,3 +51,15 @@ def check_moving(terms: Terms, start: datetime, *, now: datetime, actor: Actor) 
     """
     if actor is Actor.CUSTOMER and now > terms.closes_at(start):
         raise PolicyClosed(closed_at=terms.closes_at(start), fee_minor=0, currency=terms.currency)
+
+
+def asks_again(terms: Terms, status: Status, *, reapproval: bool) -> bool:
+    """
+    Whether a move by the customer needs a yes of its own: an approval covers the time that it was given for.
+
+    What was asked for and not yet approved is asked for still, and who booked without approval moves without it.
+
+    Args:
+        reapproval: The service asks for approval now, and for that of moves.
+    """
+    return reapproval and terms.approval is Approval.MANUAL and status is Status.CONFIRMED

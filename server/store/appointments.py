@@ -45,6 +45,7 @@ PLACE_COLUMNS = (
     APPOINTMENT_COLUMNS
     + _ATTENDEE_COLUMNS
     + ", b.email AS business_email, l.address, a.created_at, a.updated_at, clock_timestamp() AS now"
+    + ", s.reapproval AND s.approval = 'manual' AS reapproval"
 )
 """What `place_of` reads."""
 PLACE_TABLES = APPOINTMENT_TABLES + _JOIN_ATTENDEE
@@ -68,6 +69,7 @@ def place_of(row: Row) -> Place:
         address=row["address"],
         created_at=row["created_at"],
         changed_at=row["updated_at"],
+        reapproval=row["reapproval"],
     )
 
 
@@ -225,7 +227,8 @@ _MOVE = Statement(
     """
 WITH appointment AS (
     UPDATE appointments
-       SET provider_id = :provider_id, location_id = :location_id, starts_at = :starts_at, ends_at = :ends_at,
+       SET status = :status, provider_id = :provider_id, location_id = :location_id,
+           starts_at = :starts_at, ends_at = :ends_at,
            timezone = :timezone, local_day = :local_day, sequence = sequence + 1, version = version + 1,
            updated_at = clock_timestamp()
      WHERE business_id = :business_id AND id = :id

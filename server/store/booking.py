@@ -37,7 +37,7 @@ WITH appointment AS (
                               timezone, local_day, shared, seats_taken)
     VALUES (:business_id, :uid, :service_id, :provider_id, :location_id, :status, :starts_at, :ends_at,
             :timezone, :local_day, :shared, :seats)
-    RETURNING business_id, id, status, sequence, starts_at
+    RETURNING business_id, id, status, sequence, starts_at, version, seats_taken
 )"""
 
 # DO NOTHING: a conflict shows as a missing row, not as an error that has to be told from others.
@@ -60,7 +60,7 @@ WITH appointment AS (
                SELECT s.capacity FROM services s
                 WHERE s.business_id = appointments.business_id AND s.id = appointments.service_id))
        AND status IN ('held', 'confirmed') AND starts_at = :starts_at
-    RETURNING business_id, id, status, sequence, starts_at
+    RETURNING business_id, id, status, sequence, starts_at, version, seats_taken
 ), claimed AS (
     UPDATE claims c SET expires_at = :expires_at::timestamptz
       FROM appointment a
@@ -90,7 +90,8 @@ _ATTENDEE = """
 )"""
 
 _OUTCOME = """
-SELECT appointment.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered
+SELECT appointment.id, appointment.version, appointment.seats_taken, (SELECT count(*) FROM claimed) AS claimed,
+       (SELECT count(*) FROM remembered) AS remembered
   FROM appointment"""
 
 _MOVED_ATTENDEE = (
@@ -133,7 +134,9 @@ WITH hold AS (
 )"""
     + REMEMBERED
     + """
-SELECT hold.id, (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM remembered) AS remembered FROM hold"""
+SELECT hold.id, 0 AS version, 0 AS seats_taken, (SELECT count(*) FROM claimed) AS claimed,
+       (SELECT count(*) FROM remembered) AS remembered
+  FROM hold"""
 )
 
 _SEAT_HELD = """
@@ -155,6 +158,8 @@ class Written:
     """What a statement did: enough to see whether somebody else was first."""
 
     id: int | None
+    version: int = 0
+    seats_taken: int = 0
     claimed: int
     remembered: int
 
@@ -410,4 +415,10 @@ async def count_upcoming(session: Session, offer: Offer, order: Order) -> int:
 def _written(row: Row | None) -> Written:
     if row is None:
         return Written(id=None, claimed=0, remembered=0)
-    return Written(id=row["id"], claimed=row["claimed"], remembered=row["remembered"])
+    return Written(
+        id=row["id"],
+        version=row["version"],
+        seats_taken=row["seats_taken"],
+        claimed=row["claimed"],
+        remembered=row["remembered"],
+    )

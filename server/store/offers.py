@@ -25,16 +25,17 @@ _AHEAD = timedelta(days=745)
 _Question = tuple[str, str, str | None, str | None, date]
 
 _OFFERS = """
-SELECT b.id AS business_id, b.currency, b.catalogue_version,
+SELECT b.id AS business_id, b.slug AS business, b.name AS business_name, b.currency, b.catalogue_version,
        s.id AS service_id, s.slug AS service_slug, s.name AS service_name,
        coalesce(ps.duration_min, s.duration_min) AS duration_min,
        coalesce(ps.buffer_before_min, s.buffer_before_min) AS buffer_before_min,
        coalesce(ps.buffer_after_min, s.buffer_after_min) AS buffer_after_min,
        coalesce(ps.price_minor, s.price_minor) AS price_minor,
-       s.slot_step_min, s.min_notice_min, s.horizon_days, s.capacity, s.approval, s.payment, s.per_customer_limit,
+       s.slot_step_min, s.min_notice_min, s.horizon_days, s.capacity, s.approval,
+       s.reapproval, s.payment, s.per_customer_limit,
        s.change_window_min, s.cancel_fee_minor, s.phone_required, s.questions, s.reminders,
        p.id AS provider_id, p.slug AS provider_slug, p.name AS provider_name, p.resource_id, p.daily_cap,
-       l.id AS location_id, l.slug AS location_slug, l.name AS location_name, l.timezone,
+       l.id AS location_id, l.slug AS location_slug, l.name AS location_name, l.address, l.timezone,
        l.holiday_country, l.holiday_subdivision,
        weekly.windows AS weekly, special.days AS exceptions, service_weekly.windows AS service_hours,
        needs.lists AS needs
@@ -166,6 +167,7 @@ async def _say_what_is_missing(
 def _offer(row: Row, first: date, last: date) -> Offer:
     return Offer(
         business_id=row["business_id"],
+        business_name=row["business_name"],
         service=_service(row),
         provider=Provider(
             id=row["provider_id"],
@@ -178,6 +180,7 @@ def _offer(row: Row, first: date, last: date) -> Offer:
             id=row["location_id"],
             slug=row["location_slug"],
             name=row["location_name"],
+            address=row["address"],
             zone=zone(row["timezone"]),
             holidays=public_holidays(row["holiday_country"], row["holiday_subdivision"], first.year, last.year),
         ),
@@ -187,6 +190,7 @@ def _offer(row: Row, first: date, last: date) -> Offer:
             for day, windows in row["exceptions"] or ()
         ),
         needs=tuple(tuple(resources or ()) for resources in row["needs"] or ()),
+        business=row["business"],
         catalogue_version=row["catalogue_version"],
     )
 
@@ -204,6 +208,7 @@ def _service(row: Row) -> Service:
         horizon_s=row["horizon_days"] * 86_400,
         capacity=row["capacity"],
         approval=Approval(row["approval"]),
+        reapproval=row["reapproval"] and row["approval"] == Approval.MANUAL,
         per_customer_limit=row["per_customer_limit"],
         price_minor=row["price_minor"],
         currency=row["currency"],

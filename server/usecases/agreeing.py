@@ -1,5 +1,6 @@
 """
-Owns at which terms an appointment is moved: the agreed ones, unless its customer agrees to others.
+Owns at which terms an appointment is moved: the agreed ones, unless its customer agrees to others; and whether it has
+to be approved again.
 
 Leaves moving it to `reschedule` and `move_seat`.
 """
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from server.domain.appointment import Appointment, Attendee
 from server.domain.catalogue import Offer
 from server.domain.errors import Conflict, TermsChanged
+from server.domain.lifecycle import Actor, Step
+from server.domain.policies import asks_again
 from server.domain.terms import Terms
 from server.store.engine import Session
 from server.store.payments import is_paid_beforehand
@@ -65,6 +68,13 @@ async def newly_agreed(
             " the business."
         )
     return bound
+
+
+def step_of(offer: Offer, actor: Actor, appointment: Appointment) -> Step:
+    """The step that a move of *appointment* to *offer* is."""
+    service = offer.service
+    again = actor is Actor.CUSTOMER and asks_again(service.terms, appointment.status, reapproval=service.reapproval)
+    return Step.ASK_AGAIN if again else Step.RESCHEDULE
 
 
 def _is_same(offer: Offer, appointment: Appointment) -> bool:

@@ -27,6 +27,7 @@ from server.store.booking import (
     NewAppointment,
     NewAttendee,
     Seat,
+    Written,
     count_upcoming,
     insert_booking,
 )
@@ -191,7 +192,8 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     salt = order.salt or new_salt()
     token = core.vault.new_manage_token(salt)
     booked = Booked(
-        appointment=as_appointment(order.choice.business, new, seat),
+        appointment=as_appointment(new, seat),
+        address=new.offer.location.address,
         terms=service.terms,
         manage_token=token,
     )
@@ -227,7 +229,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
     wish.once.check(written.remembered)
     if wish.also is not None:
         await wish.also(session, written.id)
-    return booked
+    return replace(booked, appointment=as_written(booked.appointment, written))
 
 
 def _at_both(offers: list[Offer], terms: Terms | None) -> list[Offer]:
@@ -271,8 +273,14 @@ def new_uid() -> UUID:
     return UUID(int=uuid_utils.uuid7().int)
 
 
-def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> Appointment:
-    """What *new* will be once it is written; ids that only the database knows are 0."""
+def as_written(appointment: Appointment, written: Written) -> Appointment:
+    """*appointment* with what only its row knows."""
+    assert written.id is not None, "it was written"
+    return replace(appointment, id=written.id, version=written.version, seats_taken=written.seats_taken)
+
+
+def as_appointment(new: NewAppointment, seat: Seat | None) -> Appointment:
+    """*new* as its customer is told of it, before it is written: `as_written` adds what only the row knows."""
     offer = new.offer
     return Appointment(
         business_id=offer.business_id,
@@ -287,8 +295,8 @@ def as_appointment(business: str, new: NewAppointment, seat: Seat | None) -> App
         shared=offer.service.is_class,
         capacity=offer.service.capacity,
         seats_taken=1,
-        business=business,
-        business_name="",
+        business=offer.business,
+        business_name=offer.business_name,
         service=offer.service.slug,
         service_name=offer.service.name,
         provider=offer.provider.slug,

@@ -17,7 +17,7 @@ from server.store.appointments import release_claims
 from server.store.booking import move_attendee
 from server.store.engine import Session
 from server.usecases.agreeing import Move, as_agreed, newly_agreed
-from server.usecases.book import as_appointment, new_appointment
+from server.usecases.book import as_appointment, as_written, new_appointment
 from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import choose, with_seat
 from server.usecases.core import Core
@@ -46,7 +46,7 @@ async def move_seat(core: Core, session: Session, move: Move, offers: list[Offer
         uid=seat.uid if seat else None,
         status=after(Step.BOOK, seat.status if seat else None),
     )
-    moved = replace(as_appointment(old.business, new, seat), business_name=old.business_name)
+    moved = as_appointment(new, seat)
     written = await move_attendee(
         session,
         new,
@@ -71,4 +71,4 @@ async def move_seat(core: Core, session: Session, move: Move, offers: list[Offer
     once.check(written.remembered)
     step = Step.CANCEL if last else Step.LEAVE
     await take_step(session, old, step, target.actor, attendee=attendee)
-    return moved
+    return as_written(moved, written)

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from server.domain.appointment import Order
+from server.domain.appointment import Order, title_of
 from server.domain.catalogue import Offer
 from server.domain.details import missing_details
 from server.domain.errors import BookingError, DetailsMissing, NotFound, PaymentRefused, SlotTaken, Unavailable
@@ -101,7 +101,7 @@ async def start_payment(
         reference=str(payment.uid),
         amount_minor=payment.amount_minor,
         currency=payment.currency,
-        description=f"{payment.service_name}, {payment.business_name}",
+        description=title_of(payment.service_name, payment.business_name),
         customer_email=order.customer.email,
         return_url=f"{return_to}{payment.uid}",
         expires_at=payment.expires_at,

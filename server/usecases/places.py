@@ -11,7 +11,7 @@ from uuid import UUID
 from server.domain.appointment import Appointment, Attendee, Place
 from server.domain.errors import NotFound, PolicyClosed
 from server.domain.lifecycle import CHANGEABLE, Actor
-from server.domain.policies import Unmovable, check_moving
+from server.domain.policies import Unmovable, asks_again, check_moving
 from server.store.appointments import attendees_of, find_appointment, find_place
 from server.store.engine import Session
 from server.store.offers import is_offered
@@ -44,6 +44,8 @@ class View:
     unmovable: Unmovable | None
     """Why it cannot be moved; None if it can."""
     late_fee_minor: int
+    asks_again: bool
+    """Moving it needs an approval."""
     now: datetime
     """When this was so, by the database's clock."""
 
@@ -98,6 +100,7 @@ async def view(core: Core, token: str) -> View:
         can_cancel=alive and now < appointment.start and (in_time or terms.cancel_fee_minor > 0),
         unmovable=unmovable,
         late_fee_minor=0 if in_time else terms.cancel_fee_minor,
+        asks_again=asks_again(terms, appointment.status, reapproval=place.reapproval),
         now=now,
     )
 

@@ -13,13 +13,13 @@ from server.domain.catalogue import Offer
 from server.domain.consequences import consequence_of
 from server.domain.errors import NoLongerOffered, NotFound, SlotTaken
 from server.domain.events import Fact
-from server.domain.lifecycle import Step
+from server.domain.lifecycle import after
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.domain.terms import Terms
 from server.store.appointments import claimed_resources, release_claims, write_move
 from server.store.engine import Session
 from server.store.locks import in_order, keys_for
-from server.usecases.agreeing import Move, as_agreed, newly_agreed
+from server.usecases.agreeing import Move, as_agreed, newly_agreed, step_of
 from server.usecases.book import new_appointment
 from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
@@ -119,16 +119,17 @@ async def _move(core: Core, session: Session, move: Move, offers: list[Offer]) -
     if choice.joins:  # two classes are not made one
         raise SlotTaken
     terms = await newly_agreed(session, choice.offer, move, appointment, attendee)
-    moved = moved_to(appointment, choice, start)
+    step = step_of(choice.offer, target.actor, appointment)
+    moved = replace(moved_to(appointment, choice, start), status=after(step, appointment.status))
     service = choice.offer.service
     claimed, remembered = await write_move(
         session,
         appointment,
-        new_appointment(choice, start, uid=appointment.uid, status=appointment.status),
+        new_appointment(choice, start, uid=appointment.uid, status=moved.status),
         terms=terms,
         reminders=plan_reminders(service.reminders or DEFAULT_RULES, moved.start, now=session.now),
         fact=Fact(
-            kind=consequence_of(Step.RESCHEDULE, target.actor).fact,
+            kind=consequence_of(step, target.actor).fact,
             appointment=str(appointment.uid),
             sequence=moved.sequence,
             actor=target.actor,

@@ -408,3 +408,31 @@ async def session_of(client: Client, token: str) -> tuple[str, dict[str, str]]:
     answer = await client.get(f"/manage/{token}", allow_redirects=False)
     where = answer.headers["Location"].partition("//")[2].partition("/")[2]
     return f"/{where}", {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+
+
+async def test_M124_the_plain_form_books_at_the_terms_that_it_showed_or_says_so(client: Client, shop: World) -> None:
+    await shop.service("colour", duration_min=60, price_minor=5000, change_window_min=1440, cancel_fee_minor=1000)
+    asked = {"service": "colour", "start": shop.at(10).isoformat()}
+    language = {"Accept-Language": "en-GB"}
+    page = await (await client.get(f"/book/{shop.slug}", params=asked, headers=language)).text()
+    assert "1 hr · €50" in page
+    assert "Then it costs €10." in page
+    hidden = dict(re.findall(r'<input type="hidden" name="(t-\w+)" value="([^"]*)">', page))
+    form = {"name": "Robin", "email": "robin@example.com", **hidden}
+    await shop.sql(
+        "UPDATE services SET price_minor = 8000 WHERE business_id = $1 AND slug = 'colour'", shop.business_id
+    )
+
+    refused = await client.post(f"/book/{shop.slug}", params=asked, data=form, headers=language, allow_redirects=False)
+
+    text = await refused.text()
+    assert (refused.status, "The price or the conditions have changed." in text, "1 hr · €80" in text) == (
+        409,
+        True,
+        True,
+    )
+    shown = dict(re.findall(r'<input type="hidden" name="(t-\w+)" value="([^"]*)">', text))
+    booked = await client.post(
+        f"/book/{shop.slug}", params=asked, data={**form, **shown}, headers=language, allow_redirects=False
+    )
+    assert booked.status == 303

@@ -266,3 +266,26 @@ async def terms_booked(shop: World) -> list[Any]:
         shop.business_id,
     )
     return rows
+
+
+async def test_M124_a_price_that_changes_on_the_form_is_shown_and_agreed_to(visitor: MakeVisitor, shop: World) -> None:
+    """Nothing is held: the service is edited after the times were shown."""
+    await shop.service("colour", duration_min=60, price_minor=5000)
+    robin = await visitor()
+    await robin.page.route("**/holds", lambda route: route.fulfill(status=422, json={}, headers=robin.readable))
+    robin.tolerated = ("409", "422")
+    await robin.open(service="colour")
+    await robin.later_day()
+    await robin.times.first.click()
+    await shop.sql(
+        "UPDATE services SET price_minor = 8000 WHERE business_id = $1 AND slug = 'colour'", shop.business_id
+    )
+    await robin.fill()
+
+    await robin.button("Book").click()
+    await expect(robin.page.get_by_text("The price or the conditions have changed.")).to_be_visible()
+    await expect(robin.page.get_by_text("1 hr · €80")).to_be_visible()
+    await robin.button("Book").click()
+
+    await expect(robin.heading("You are booked")).to_be_visible()
+    assert [tuple(row)[2] for row in await terms_booked(shop)] == [8000]

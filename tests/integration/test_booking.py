@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
+from aiohttp.test_utils import TestClient
 
-from server.domain.appointment import Order
+from server.domain.appointment import Appointment, Order
 from server.domain.errors import (
     DetailsMissing,
     IllegalTransition,
@@ -362,3 +366,40 @@ async def test_a_service_gets_the_answers_that_it_asks_for_and_no_others(world: 
         "/answers/where",
     ]
     assert await order("+493055501000", {"people": "2", "cake": "yes", "where": "there"}) == []
+
+
+async def test_what_was_booked_is_answered_as_its_row(world: World) -> None:
+    await world.service("class", capacity=3)
+    await world.book(world.at(10), service="class")
+    await world.sql("UPDATE businesses SET name = 'Atelier Linde' WHERE id = $1", world.business_id)
+
+    second = (await world.book(world.at(10), service="class")).appointment
+
+    assert second == await find(world, second.uid)
+    assert (second.business_name, second.seats_taken) == ("Atelier Linde", 2)
+
+
+async def test_a_seat_that_was_moved_is_answered_as_its_row(world: World) -> None:
+    await world.service("class", capacity=3)
+    await world.book(world.at(15), service="class")
+    mover = await world.book(world.at(10), service="class")
+
+    target = await target_of_token(world.core, mover.manage_token)
+    moved = await reschedule(world.core, target, world.at(15), no_key(200))
+
+    assert moved == await find(world, moved.uid)
+
+
+async def find(world: World, uid: UUID) -> Appointment:
+    return (await target_of_staff(world.core, world.business_id, uid)).appointment
+
+
+async def test_links_for_calendars_carry_the_whole_title(client: TestClient[Any, Any], world: World) -> None:
+    await world.sql("UPDATE businesses SET name = 'Atelier Linde' WHERE id = $1", world.business_id)
+
+    answer = await client.post(f"/v1/businesses/{world.slug}/appointments", json=world.order_json(world.at(10)))
+
+    links = (await answer.json())["add_to_calendar"]
+    asked = {name: parse_qs(urlsplit(links[name]).query) for name in ("Google", "Outlook")}
+    assert asked["Google"]["text"] == ["Cut, Atelier Linde"]
+    assert asked["Outlook"]["subject"] == ["Cut, Atelier Linde"]

@@ -109,6 +109,7 @@ TAKE: Mapping[Step, Callable[[Cell], Awaitable[None]]] = {
     Step.APPROVE: decision(Step.APPROVE),
     Step.DECLINE: decision(Step.DECLINE),
     Step.RESCHEDULE: take_move,
+    Step.ASK_AGAIN: take_move,
     Step.LEAVE: take_leave,
     Step.CANCEL: take_cancellation,
     Step.EXPIRE: take_expiry,
@@ -121,16 +122,18 @@ BEGINS_WITH = {
     Step.APPROVE: "asked",
     Step.DECLINE: "asked",
     Step.EXPIRE: "asked",
+    Step.ASK_AGAIN: "asked",
     Step.LEAVE: "class",
 }
 """The service of the appointment that there is before the step."""
 AFTERWARDS = frozenset({Step.COMPLETE, Step.MISS})
+MOVES = frozenset({Step.RESCHEDULE, Step.ASK_AGAIN})
 
 
 async def prepared(world: World, step: Step, actor: Actor) -> Cell:
     """A business where somebody waits for time, and the appointment that *step* is about; nobody has more to say."""
     late: dict[str, Any] = {"change_window_min": 60 * 24 * 30, "cancel_fee_minor": FEE}
-    if step is Step.RESCHEDULE:
+    if step in MOVES:
         late = {}
     await world.service("cut", price_minor=PAID, **late)
     await world.service("asked", price_minor=PAID, approval="manual", **late)
@@ -147,6 +150,8 @@ async def prepared(world: World, step: Step, actor: Actor) -> Cell:
     found = await booked(world, service) if service else None
     if service == "class":
         await world.book(world.at(10), service="class", email="others@example.org")
+    if step is Step.ASK_AGAIN:
+        await world.sql("UPDATE appointments SET status = 'confirmed'")
     if step in AFTERWARDS:
         await world.sql("UPDATE appointments SET starts_at = now() - interval '1 h', ends_at = now()")
     while await dispatch(world.core):
@@ -224,7 +229,7 @@ async def check_reminders(world: World, step: Step, follows: Consequence) -> Non
         assert rows
         assert not planned
         return
-    start = world.at(15) if step is Step.RESCHEDULE else world.at(10)
+    start = world.at(15) if step in MOVES else world.at(10)
     assert planned == {key: start - timedelta(minutes=key[0]) for key in THREE}
 
 

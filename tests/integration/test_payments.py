@@ -249,7 +249,7 @@ async def test_without_javascript_the_plain_form_leads_to_paying(shop: Client, s
     start = world.at(10).isoformat()
     where = f"/book/{world.slug}"
     asked = await (await shop.get(where, params={"service": "cut", "start": start})).text()
-    assert "Pay €48.00" in asked
+    assert "Pay €48" in asked
 
     sent = await shop.post(
         where,
@@ -280,7 +280,7 @@ async def test_paying_pressed_twice_is_one_time_and_each_press_leads_to_a_page_t
         sent = await shop.post(where, params=asked, data=form, allow_redirects=False)
         assert sent.status == 303
         page = await (await shop.get(urlsplit(sent.headers["Location"]).path)).text()
-        assert "Pay €48.00" in page
+        assert "Pay €48" in page
 
     assert len(await world.sql("SELECT 1 FROM holds")) == 1
 
@@ -311,7 +311,7 @@ async def test_a_paid_appointment_that_is_cancelled_says_so_and_what_comes_back(
     page = await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
 
     assert "Your appointment is cancelled" in page
-    assert "You get back €48.00." in page
+    assert "You get back €48." in page
 
 
 @pytest.mark.parametrize("when", ["held", "paid late"])
@@ -370,7 +370,7 @@ async def test_M124_what_is_paid_is_not_moved_to_another_price(
     await pay(shop, stripe)
     uid = (await (await shop.get(f"/v1/payments/{begun['id']}")).json())["appointment"]
     salt = (await world.sql("SELECT token_salt FROM attendees"))[0][0]
-    path = f"/v1/appointments/{world.core.vault.manage_token(salt)}/reschedule"
+    path = f"/v1/appointments/{world.core.vault.new_manage_token(salt)}/reschedule"
     order = {"start": world.at(14).isoformat(), "provider": "ben"}
 
     asked = await shop.post(path, json=order)

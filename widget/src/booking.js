@@ -58,7 +58,7 @@ async function hold(s, slot) {
   const wanted = () => s.slot === slot && s.step === "details";
   if (!wanted() || s.hold) return;
   try {
-    const { hold, provider, terms } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true });
+    const { hold, provider, terms } = await ask(s, path(s, "/holds"), { body: { ...asked(s), start: slot.start }, key: newKey(), leaving: true, wanted });
     const heldUntil = Date.now() + s.profile.policies.hold_s * 1000 - MARGIN_MS;
     if (wanted()) change(s, { hold, heldUntil, who: provider, terms });
     else await release(s, hold);
@@ -76,6 +76,14 @@ async function hold(s, slot) {
  */
 export const shownTerms = ({ service, place, terms, who }) =>
   place?.terms ?? terms ?? termsWith(/** @type {import("./catalogue.js").Service} */ (service), who);
+
+/**
+ * As the server takes them: a service says more than its terms.
+ *
+ * @param {import("./catalogue.js").Terms} terms
+ */
+const asTerms = ({ price_minor, currency, duration_min, change_window_min, cancel_fee_minor, approval }) =>
+  ({ price_minor, currency, duration_min, change_window_min, cancel_fee_minor, approval });
 
 /**
  * Counts the hold down, each second.
@@ -143,7 +151,7 @@ export async function submit(s) {
   await holding;
   if (!s.waits) return; // it was taken
   // Whom it is with was shown with what it costs: it is booked so, or not at all.
-  const order = { ...asked(s), provider: s.who, start: slot.start, customer: customer(s), answers: s.form.answers, hold: s.hold };
+  const order = { ...asked(s), provider: s.who, start: slot.start, terms: asTerms(shownTerms(s)), customer: customer(s), answers: s.form.answers, hold: s.hold };
   await book(s, order, service.payment === "online" && shownTerms(s).price_minor > 0);
 }
 
@@ -181,7 +189,8 @@ async function book(s, order, pays) {
  */
 export function refused(s, error) {
   if (error.kind === "slot-unavailable") lost(s, error);
-  else fail(s, error);
+  // They are on the form now: whoever goes on has seen them.
+  else fail(s, error, error.kind === "terms-changed" ? { terms: error.body.terms, key: newKey() } : {});
 }
 
 /**

@@ -13,7 +13,7 @@
  *   questions: Question[], phone_required: boolean, waitlist: boolean, change_window_min: number, cancel_fee_minor: number,
  *   providers: string[], provider_terms: Record<string, Partial<Terms>> }} Service
  * @typedef {{ duration_min: number, price_minor: number, currency: string, currency_digits: number, change_window_min: number,
- *   cancel_fee_minor: number }} Terms What it takes and costs, and changing it costs.
+ *   cancel_fee_minor: number, approval: "automatic" | "manual" }} Terms What it takes and costs, and changing it costs.
  * @typedef {{ slug: string, name: string, description: string, phone: string, theme: Record<string, any>,
  *   locations: Location[], services: Service[], providers: Provider[], policies: { hold_s: number, most_days: number },
  *   availability?: any }} Profile

@@ -29,6 +29,7 @@ export async function start(s) {
   addEventListener("pageshow", ({ persisted }) => persisted && change(s, { waits: false, holdOver: !s.hold }), { signal });
   signal.onabort = () => (clearInterval(clock), s.stream?.close(), letGo(s), (s.slot = undefined));
   s.onoffline = (offline) => change(s, { offline });
+  s.onwork = (works) => change(s, { works });
   try {
     await (s.token ? openPlace(s, s.token) : open(s));
     return true;

@@ -57,6 +57,8 @@ import { FreeTimes } from "./month.js";
  * @property {any} [sent] An order of which nobody knows whether it arrived.
  * @property {boolean} [waits] For an answer.
  * @property {boolean} [offline]
+ * @property {(works: boolean) => void} onwork
+ * @property {boolean} [works] This device does the work that the business asks of strangers.
  * @property {Outcome} outcome
  * @property {any} [result]
  * @property {any} [place] The appointment that is managed, and the token that opens it.

@@ -22,7 +22,7 @@ const server = createServer(async (request, response) => {
   response.writeHead(status, { "Content-Type": "application/json", ...headers });
   response.end(said === undefined ? "" : JSON.stringify(said));
 });
-const place = { base: "", onoffline: () => {} };
+const place = { base: "", onoffline: () => {}, onwork: () => {} };
 
 before(async () => {
   Object.defineProperty(globalThis, "navigator", { value: { onLine: true }, configurable: true });

@@ -81,6 +81,7 @@ services = tenant_table(
     Column("price_minor", Integer, nullable=False, server_default=text("0")),
     Column("capacity", Integer, nullable=False, server_default=text("1")),
     Column("approval", String(16), nullable=False, server_default="automatic"),
+    Column("reapproval", Boolean, nullable=False, server_default=text("true")),
     Column("payment", String(16), nullable=False, server_default="on_site"),
     Column("per_customer_limit", Integer),
     Column("change_window_min", Integer, nullable=False, server_default=text("1440")),

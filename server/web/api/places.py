@@ -93,6 +93,7 @@ def _place_answer(seen: View) -> PlaceAnswer:
             can_cancel=seen.can_cancel,
             can_reschedule=seen.can_reschedule,
             unmovable=seen.unmovable,
+            asks_again=seen.asks_again,
             late_fee_minor=seen.late_fee_minor,
             currency=terms.currency,
         ),

@@ -9,7 +9,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -21,11 +21,13 @@ from server.domain.zones import zone
 from server.store.origins import origins_of_business
 from server.store.profile import load_profile
 from server.usecases.find_slots import Availability, SlotQuery, find_slots
+from server.voice_terms import say_terms
 from server.web.keys import CORE, SETTINGS
 from server.web.pages.html import STYLE, brand_rule, page_answer, render_page
 from server.web.pages.language import PageVoice, voice_of
 from server.web.route import query_of
 from server.web.shapes.book import BookQuery
+from server.web.shapes.terms import ShownTerms, terms_shown
 from server.web.widget import build
 
 _DAYS = 7
@@ -78,6 +80,7 @@ async def book_page(request: web.Request, typed: Mapping[str, str], trouble: Tro
     if service is not None:
         found = await _times(request, profile, service, asked)
         voice = voice.at(found["where"])
+        values["policy"] = partial(_policy, voice)
         values |= found
         if asked.start and not found["start"] and trouble is None:
             values["trouble"] = Trouble("This time is not offered any more.")
@@ -146,9 +149,16 @@ def _is_meant(provider: Row, asked: str | None, location: Row | None) -> bool:
 
 
 def _terms(service: Row, provider: str | None) -> Row:
-    """What *service* takes and costs with that provider."""
-    own: Row = service["provider_terms"].get(provider, service)
-    return own
+    """What is promised to whoever books *service* with that provider: the fields of `ShownTerms`."""
+    shown = {**service, **service["provider_terms"].get(provider, {})}
+    return {name: shown[name] for name in ShownTerms.model_fields if name in shown}
+
+
+def _policy(voice: PageVoice, service: Row, provider: str | None, start: datetime) -> str:
+    """What changing it costs."""
+    terms = terms_shown(ShownTerms.model_validate(_terms(service, provider)))
+    assert terms is not None, "there are some"
+    return say_terms(voice, terms, start, now=datetime.now(UTC))
 
 
 def by_day(found: Availability) -> Mapping[date, list[datetime]]:

@@ -29,6 +29,7 @@ from server.domain.errors import (
     ProofRequired,
     QuotaReached,
     SlotTaken,
+    TermsChanged,
     Unavailable,
 )
 from server.domain.lifecycle import Actor
@@ -142,6 +143,7 @@ def _order(asked: BookQuery, typed: Mapping[str, str], tag: str) -> AppointmentO
     return AppointmentOrder.model_validate(
         {
             **asked.model_dump(exclude_none=True, include={"service", "provider", "location", "start"}),
+            "terms": _part(typed, "t-") or None,
             "customer": {
                 "name": typed.get("name", ""),
                 "email": typed.get("email", ""),
@@ -149,11 +151,14 @@ def _order(asked: BookQuery, typed: Mapping[str, str], tag: str) -> AppointmentO
                 "timezone": typed.get("timezone") or "Etc/UTC",
                 "locale": tag,
             },
-            "answers": {
-                name.removeprefix("q-"): value for name, value in typed.items() if name.startswith("q-") and value
-            },
+            "answers": _part(typed, "q-"),
         }
     )
+
+
+def _part(typed: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """What was filled into the fields whose names begin with *prefix*, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in typed.items() if name.startswith(prefix) and value}
 
 
 def _keyed(order: AppointmentOrder, typed: Mapping[str, str]) -> KeyedRequest | None:
@@ -177,6 +182,7 @@ def _misread(error: ValidationError) -> Trouble:
 
 
 _REFUSED: Mapping[type[BookingError], Trouble] = {
+    TermsChanged: Trouble("The price or the conditions have changed. Please look again.", status=409),
     SlotTaken: Trouble("This time was just taken.", status=409),
     NotOffered: Trouble("This time is not offered any more.", status=409),
     LimitReached: Trouble("You cannot book any more of these.", status=409),

@@ -13,7 +13,17 @@ import phonenumbers
 from babel.core import get_global
 from pydantic import Field, StringConstraints, model_validator
 
-from server.domain.appointment import Appointment, Booked, CustomerDetails, Held, Order, Place, SlotChoice
+from server.domain.appointment import (
+    Appointment,
+    Booked,
+    CustomerDetails,
+    Held,
+    Order,
+    Place,
+    SlotChoice,
+    title_of,
+    where_of,
+)
 from server.domain.confirmations import Confirmation
 from server.domain.lifecycle import Actor, Status
 from server.domain.networks import Networks
@@ -178,7 +188,7 @@ class AppointmentAnswer(Shape):
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
             ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
-            add_to_calendar=_calendar_links(a, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
+            add_to_calendar=_calendar_links(booked, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
             confirm_by=None,
         )
 
@@ -204,15 +214,17 @@ class AppointmentAnswer(Shape):
         )
 
 
-def _calendar_links(appointment: Appointment, file: str) -> dict[str, str]:
-    title = f"{appointment.service_name}, {appointment.business_name}"
+def _calendar_links(booked: Booked, file: str) -> dict[str, str]:
+    appointment = booked.appointment
+    title = title_of(appointment.service_name, appointment.business_name)
+    where = where_of(appointment.location_name, booked.address)
     start, end = (f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}" for moment in (appointment.start, appointment.end))
-    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": appointment.location_name}
+    google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": where}
     outlook = {
         "subject": title,
         "startdt": appointment.start.isoformat(),
         "enddt": appointment.end.isoformat(),
-        "location": appointment.location_name,
+        "location": where,
     }
     return {
         "Apple": "webcal://" + file.partition("://")[2],
@@ -230,6 +242,8 @@ class PolicyShape(Priced):
     can_reschedule: bool
     unmovable: Unmovable | None
     """Why it cannot be moved: it is over, it is too late, or it is not offered any more."""
+    asks_again: bool
+    """Moving it makes it a request: the approval was for this time."""
     late_fee_minor: int
 
 

@@ -72,6 +72,8 @@ class ServiceDraft(Draft):
     capacity: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """Customers who share one appointment: more than one makes it a class."""
     approval: Literal["automatic", "manual"] = "automatic"
+    reapproval: Enabled = True
+    """Whether an approved appointment that its customer moves has to be approved again."""
     payment: Literal["on_site", "online"] = "on_site"
     """`online`: whoever books pays the price first."""
     per_customer_limit: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None

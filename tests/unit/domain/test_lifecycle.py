@@ -19,6 +19,7 @@ ALLOWED = """
     pending    expire      expired
     confirmed  book        confirmed
     confirmed  reschedule  confirmed
+    confirmed  ask_again   pending
     confirmed  cancel      cancelled
     confirmed  complete    completed
     confirmed  miss        no_show

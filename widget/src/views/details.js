@@ -51,13 +51,14 @@ const actions = (scene, label) => h("p.row actions", sender(scene, label), butto
  */
 export function chosen(scene, again) {
   const { s, t, f } = scene;
-  const { slot, heldUntil, holdOver, instead, who, location, free } = s;
+  const { slot, heldUntil, holdOver, works, instead, who, location, free } = s;
   if (!slot) return null;
   return [
     facts(
       scene,
       { start: slot.start, terms: shownTerms(s), provider: who, location },
       heldUntil && h("p.hold", { role: "timer" }, t("Held for you: {time}", { time: f.clock(heldUntil - Date.now()) })),
+      works && h("p.hold", { role: "status" }, t("Checking…")),
       holdOver && h("p.hold", { role: "status" }, t("No longer held, but maybe still free.")),
     ),
     problem(scene, again),

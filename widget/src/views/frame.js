@@ -101,6 +101,7 @@ const PROBLEMS = {
   "slot-unavailable": TAKEN,
   "slot-not-offered": TAKEN,
   "policy-window-closed": LATE,
+  "terms-changed": "The price or the conditions have changed. Please look again.",
   "customer-limit-reached": "You cannot book any more of these.",
   "quota-reached": "That is enough for now. Open the link in our mail, or try again later.",
   "not-bookable-online": "This cannot be booked online. Please contact us.",
