@@ -63,7 +63,7 @@ lock: .venv/ready      ## resolve the dependencies again (hashes, no index addre
 	  --no-header --no-annotate --upgrade pyproject.toml --extra embedded -o requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
-	for group in browser node; do \
+	for group in browser node mutate; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --group $$group -c requirements/dev.txt -o requirements/$$group.txt; done
 	cd widget && npm install --package-lock-only

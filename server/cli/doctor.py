@@ -214,7 +214,7 @@ async def _redis(settings: "Settings") -> AsyncIterator[Finding]:
         yield Finding("Redis", f"Start it, or correct BOOKABLE_REDIS_URL: {error}.")
         return
     version = ".".join(map(str, facts.version))
-    yield _judge(facts.version >= OLDEST_REDIS, f"Redis {version} answers", "Upgrade Redis to 6.2 or newer.")
+    yield _judge(facts.version >= OLDEST_REDIS, f"{facts.program} {version} answers", "Upgrade Redis to 6.2 or newer.")
     yield _judge(
         facts.eviction == "noeviction",
         f"Redis eviction: {facts.eviction}",

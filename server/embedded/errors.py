@@ -22,9 +22,9 @@ class EmbeddedError(Exception):
 class NotInstalled(EmbeddedError):
     """The server's binary is not on this machine."""
 
-    def __init__(self, what: str, variable: str) -> None:
+    def __init__(self, what: str, variable: str, *, more: str = "") -> None:
         super().__init__(
-            f"{what} is not installed here. Install `bookable[embedded]`, or set {variable} to one that runs."
+            f"{what} is not installed here. Install `bookable[embedded]`, or set {variable} to one that runs.{more}"
         )
 
 

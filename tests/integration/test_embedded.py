@@ -5,6 +5,7 @@ Leaves what the web process and the worker do with them to the tests of those.
 """
 
 import asyncio
+import importlib.util
 import os
 import signal
 import socket
@@ -15,13 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from server.embedded import leftovers
 from server.embedded.child import Part, wait_until
 from server.embedded.data_folder import locked, private_folder, socket_folder
-from server.embedded.errors import DataFolderInUse, DataFolderUnusable, PartFailed
+from server.embedded.errors import DataFolderInUse, DataFolderUnusable, NotInstalled, PartFailed
 from server.embedded.postgres import EmbeddedPostgres
-from server.embedded.redis import EmbeddedRedis
+from server.embedded.redis import EmbeddedRedis, find_binary
 from server.embedded.supervisor import Supervisor
 
 PARENT = """
@@ -43,6 +45,8 @@ async def main(folder):
 with locked(pathlib.Path(sys.argv[1])) as folder:
     asyncio.run(main(folder))
 """
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "redis_6_2"
 
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 
@@ -165,6 +169,43 @@ async def test_a_killed_postgres_is_started_again(postgres: EmbeddedPostgres) ->
 
         await _until(lambda: supervisor.pid("postgres") != killed and postgres.is_ready())
         assert postgres.sql("SELECT count(*) FROM kept") == "0"
+
+
+@pytest.mark.parametrize("kind", ["commands", "snapshot"])
+async def test_valkey_goes_on_with_the_data_of_the_redis_of_before(redis: EmbeddedRedis, kind: str) -> None:
+    """Written by Redis 6.2.14: an append-only file of commands, and one that begins with a snapshot (RDB)."""
+    redis.prepare()
+    (redis.data / "appendonly.aof").write_bytes((SAMPLES / f"{kind}.aof").read_bytes())
+
+    async with Supervisor() as supervisor, Redis.from_url(redis.url, decode_responses=True) as link:
+        await supervisor.start(redis.part())
+        kept = await link.get("bookable:kept")
+        versions = await link.hgetall("bookable:availability:demo")
+        jobs = await link.zrange("arq:queue", 0, -1)
+        runs = await link.info("server")
+
+    assert (kept, versions, jobs) == ("yes", {"any": "1234", "p:anna": "5678"}, ["sweep:1"])
+    assert "valkey_version" in runs
+
+
+def test_without_any_binary_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(NotInstalled) as missing:
+        find_binary()
+
+    assert "a valkey-server or redis-server on PATH is used" in str(missing.value)
+
+
+def test_a_server_on_path_is_taken_where_the_package_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("redis-server", "valkey-server"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert find_binary() == tmp_path / "valkey-server"
 
 
 async def test_a_killed_redis_is_started_again(redis: EmbeddedRedis) -> None:
@@ -303,7 +344,7 @@ def _doctor(folder: Path) -> str:
 def _servers(postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> list[object]:
     found = [
         *leftovers.working_in(postgres.data, "postgres"),
-        *leftovers.working_in(redis.data, "redis-server"),
+        *leftovers.working_in(redis.data, "valkey-server"),
     ]
     return list(found)
 
