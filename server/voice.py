@@ -27,6 +27,7 @@ from babel.support import NullTranslations, Translations
 from babel.units import format_unit
 
 from server.domain.currencies import digits_of, in_units
+from server.domain.zones import date_in
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "ja", "ar")
 _LONGEST_TAG = 35
@@ -70,7 +71,7 @@ class Voice:
     def span(self, start: datetime, end: datetime) -> str:
         """Date, and from when to when; the second date too where it is another one."""
         first, last = start.astimezone(self._zone), end.astimezone(self._zone)
-        if first.date() != last.date():
+        if date_in(self._zone, start) != date_in(self._zone, end):
             return f"{self.moment(start)} – {self.moment(end)}"
         if first.utcoffset() != last.utcoffset():
             # The clocks change meanwhile: "2:30 – 2:15" needs to say which.
@@ -114,7 +115,7 @@ class Voice:
 
     def day(self, moment: datetime) -> str:
         """The date with its weekday."""
-        return format_date(moment.astimezone(self._zone).date(), "full", locale=self._locale)
+        return format_date(date_in(self._zone, moment), "full", locale=self._locale)
 
     def clock(self, moment: datetime) -> str:
         """The time."""

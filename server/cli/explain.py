@@ -45,8 +45,6 @@ def explain(
         service=service,
         provider=provider,
         location=location,
-        first=moment.date(),
-        last=moment.date(),
     )
 
     async def work(core: "Core", _: "Settings") -> "list[tuple[Offer, list[Refusal]]]":

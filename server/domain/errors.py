@@ -17,6 +17,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── SlotTaken             it was, until somebody else took it
     ├── TimesFree             nobody needs to wait: a time that suits is free
     ├── DaysPassed            what is waited for lies in the past, where it would be
+    ├── WrongDays             the last day asked about is before the first, or too far from it
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
     ├── LimitReached          the customer has as many appointments as the service allows
@@ -158,6 +159,13 @@ class TimesFree(BookingError):
 @dataclass(eq=False)
 class DaysPassed(BookingError):
     """These days have passed at the location."""
+
+
+@dataclass(eq=False)
+class WrongDays(BookingError):
+    """The last day must not be before the first, nor too far from it."""
+
+    most_days: int
 
 
 @dataclass(eq=False)

@@ -5,10 +5,12 @@ Leaves who is asked first to the order in which they came, and offering to the u
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from server.domain.zones import date_in, day_span, local_date
 
 MOST_DAYS = 62
 MOST_LAPSED = 3
@@ -37,7 +39,7 @@ class Opening(NamedTuple):
     def at(cls, start: int, end: int, where: ZoneInfo, *, provider: str, location: str) -> "Opening":
         """The start in the zone *where*."""
         local = datetime.fromtimestamp(start, UTC).astimezone(where)
-        return cls(start, end, local.date(), local.hour * 60 + local.minute, provider, location)
+        return cls(start, end, date_in(where, local), local.hour * 60 + local.minute, provider, location)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,13 @@ class Wish:
     windows: Sequence[tuple[int, int]] = ()
     provider: str | None = None
     location: str | None = None
+
+    def as_seen_from(self, places: Sequence[ZoneInfo], *, days_in: ZoneInfo) -> "Wish":
+        """With the days of calendars at *places* that the days of the wish, which are those in *days_in*, touch."""
+        begin, end = day_span(days_in, self.first_day, self.last_day)
+        first = min((local_date(where, begin) for where in places), default=self.first_day)
+        last = max((local_date(where, end - 1) for where in places), default=self.last_day)
+        return replace(self, first_day=first, last_day=last)
 
     def is_met_by(self, opening: Opening) -> bool:
         """Whether *opening* is such a time."""

@@ -54,7 +54,17 @@ def offset_at(where: ZoneInfo, moment: int) -> int:
 
 def local_date(where: ZoneInfo, moment: int) -> date:
     """The date on a calendar in *where* at *moment*."""
-    return datetime.fromtimestamp(moment, where).date()
+    return date_in(where, datetime.fromtimestamp(moment, UTC))
+
+
+def date_in(where: ZoneInfo, moment: datetime) -> date:
+    """The date on a calendar in *where* at *moment*, which is aware."""
+    return moment.astimezone(where).date()
+
+
+def utc_day(moment: datetime) -> date:
+    """The day of UTC at *moment*: for what rolls over everywhere at once, never for what a person calls a date."""
+    return moment.astimezone(UTC).date()
 
 
 def stretches(where: ZoneInfo, start: int, end: int) -> list[Stretch]:

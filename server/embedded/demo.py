@@ -18,7 +18,7 @@ from server.domain.lifecycle import Actor, Status
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.domain.slots import find_starts
 from server.domain.terms import Approval
-from server.domain.zones import day_span
+from server.domain.zones import date_in, day_span, zone
 from server.embedded import demo_data
 from server.settings import DatabaseSettings
 from server.store import schema
@@ -63,7 +63,9 @@ async def seed_demo(database_url: str, api_key: str | None, feeds: Mapping[str, 
         business_id = await business_id_of(session, demo_data.BUSINESS["slug"])
         if business_id is None:
             business_id = await _make_catalogue(session)
-            await _make_bookings(session, business_id, datetime.now(UTC).date())
+            await _make_bookings(
+                session, business_id, date_in(zone(demo_data.LOCATIONS[0]["timezone"]), datetime.now(UTC))
+            )
             await _tell_nobody(session)
         return await _key(session, business_id, api_key), await _feeds(session, business_id, feeds or {})
 

@@ -67,7 +67,7 @@ async def list_api_keys(session: Session, business: str) -> list[tuple[str, str,
         SELECT k.prefix, k.name, array_to_string(k.scopes, ' '),
                CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
                     WHEN last_used_at IS NULL THEN 'never used'
-                    ELSE 'used ' || last_used_at::date END
+                    ELSE 'used ' || (last_used_at AT TIME ZONE 'UTC')::date END
           FROM api_keys k JOIN businesses b ON b.id = k.business_id
          WHERE b.slug = $1 ORDER BY k.id DESC
         """,

@@ -15,7 +15,7 @@ from server.domain.errors import NotFound
 from server.domain.hours import DateException, WeeklyWindow
 from server.domain.reminders import ReminderRule
 from server.domain.terms import Approval
-from server.domain.zones import zone
+from server.domain.zones import utc_day, zone
 from server.holidays import public_holidays
 from server.store.engine import Row, Session
 
@@ -117,7 +117,7 @@ class OfferBook:
         self, business: str, service: str, *, provider: str | None = None, location: str | None = None
     ) -> list[Offer] | None:
         """What *business* offered of *service* when somebody asked last; None if nobody did today."""
-        question = (business, service, provider, location, datetime.now(UTC).date())
+        question = (business, service, provider, location, utc_day(datetime.now(UTC)))
         offers = self._pages.get(question)
         if offers is not None:
             self._pages.move_to_end(question)
@@ -135,7 +135,7 @@ class OfferBook:
         Raises:
             NotFound: Business, service, provider or location do not exist or are not active.
         """
-        today = datetime.now(UTC).date()
+        today = utc_day(datetime.now(UTC))
         first, last = today - _BEFORE, today + _AHEAD
         query = _OFFERS
         values: list[object] = [business, service, first, last]

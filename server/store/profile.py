@@ -52,7 +52,8 @@ SELECT b.slug, b.name, b.description, b.category, b.phone, b.website, b.currency
                                         WHERE w.business_id = b.id AND w.provider_id = p.id AND w.location_id = l.id)
                             OR EXISTS (SELECT FROM exceptions e
                                         WHERE e.business_id = b.id AND e.provider_id = p.id AND e.location_id = l.id
-                                          AND e.day >= current_date - 1 AND NOT isempty(e.windows))))
+                                          AND e.day >= (clock_timestamp() AT TIME ZONE l.timezone)::date
+                                          AND NOT isempty(e.windows))))
                    ) ORDER BY p.id), '[]')
           FROM providers p WHERE p.business_id = b.id AND p.active) AS providers
   FROM businesses b

@@ -7,15 +7,16 @@ Leaves caching to whoever asks, and the wording of the answer to `web/shapes/ava
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from server.domain.appointment import Appointment
 from server.domain.catalogue import Offer, Taken, ceil_second, cheapness, question_for, without
 from server.domain.claims import Claim
+from server.domain.errors import WrongDays
 from server.domain.slots import Refusal, explain, find_starts
-from server.domain.zones import day_span, zone
+from server.domain.zones import date_in, day_span, zone
 from server.store.appointments import claimed_resources
 from server.store.engine import Session
 from server.store.profile import home_zone
@@ -25,6 +26,10 @@ from server.usecases.core import Core
 from server.usecases.offering import offers_of, with_current_offers
 from server.usecases.places import Target
 
+MOST_DAYS = 62
+"""Most days that one question may be about."""
+
+_BY_DEFAULT = timedelta(days=6)
 _STRIDE_S = 31 * 86_400
 
 
@@ -36,10 +41,25 @@ class SlotQuery:
     service: str
     provider: str | None = None
     location: str | None = None
-    first: date
-    last: date
+    first: date | None = None
+    """None: today."""
+    last: date | None = None
+    """None: six days after the first."""
     where: ZoneInfo | None = None
     """None: the zone of the (first) location."""
+
+    def days(self, where: ZoneInfo) -> tuple[date, date]:
+        """
+        The first and the last date, as a calendar in *where* shows them.
+
+        Raises:
+            WrongDays: The last is before the first, or too far from it.
+        """
+        first = self.first or date_in(where, datetime.now(UTC))
+        last = self.last or first + _BY_DEFAULT
+        if not first <= last < first + timedelta(days=MOST_DAYS):
+            raise WrongDays(most_days=MOST_DAYS)
+        return first, last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +92,7 @@ async def find_slots(core: Core, query: SlotQuery) -> Availability:
 
     Raises:
         NotFound: Business, service, provider or location.
+        WrongDays: See `SlotQuery.days`.
     """
     return await with_current_offers(lambda anew: _find(core, query, anew=anew))
 
@@ -81,8 +102,8 @@ async def find_slots_to_move(
     target: Target,
     *,
     provider: str | None = None,
-    first: date,
-    last: date,
+    first: date | None = None,
+    last: date | None = None,
     where: ZoneInfo | None = None,
 ) -> Availability:
     """
@@ -92,6 +113,7 @@ async def find_slots_to_move(
 
     Args:
         provider: None: the same.
+        first, last, where: As in `SlotQuery`.
 
     Raises:
         NotFound: The service is not offered there any more, or there is no such provider.
@@ -120,9 +142,11 @@ async def _find(core: Core, query: SlotQuery, *, anew: bool, moving: Target | No
     if not offers:
         async with core.database.reading() as session:
             where = query.where or zone(await home_zone(session, query.business))
-        return Availability(where=where, first=query.first, last=query.last, slots=(), next_available=None)
+        first, last = query.days(where)
+        return Availability(where=where, first=first, last=last, slots=(), next_available=None)
     where = query.where or offers[0].location.zone
-    window = day_span(where, query.first, query.last)
+    first, last = query.days(where)
+    window = day_span(where, first, last)
     async with core.database.reading() as session:
         taken_in = partial(_taken_for, session, offers, await _given_up(session, moving))
         taken = await taken_in(window)
@@ -130,8 +154,8 @@ async def _find(core: Core, query: SlotQuery, *, anew: bool, moving: Target | No
         next_available = slots[0][0] if slots else await _next_start(session, offers, taken_in, after=window[1])
     return Availability(
         where=where,
-        first=query.first,
-        last=query.last,
+        first=first,
+        last=last,
         slots=slots,
         next_available=next_available,
         capacity=offers[0].service.capacity,

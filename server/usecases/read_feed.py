@@ -20,6 +20,7 @@ from ics.write.freebusy import render_freebusy
 from server.calendars.document import PRODID, event_text, freebusy_uid, organizer_of
 from server.calendars.packed import Packed
 from server.domain.errors import Gone, NotFound
+from server.domain.zones import utc_day
 from server.settings import FeedSettings
 from server.store.engine import Session
 from server.store.feeds import (
@@ -129,7 +130,7 @@ def _is_busy(feed: FoundFeed, view: View) -> bool:
 
 def _today(feed: FoundFeed) -> datetime:
     """Midnight, UTC: the window of a feed rolls then, and at no other time."""
-    return datetime.combine(feed.now.astimezone(UTC).date(), time(), UTC)
+    return datetime.combine(utc_day(feed.now), time(), UTC)
 
 
 async def document(core: Core, settings: FeedSettings, opened: Opened) -> Packed:
@@ -218,8 +219,9 @@ async def _freebusy(core: Core, opened: Opened) -> bytes:
 
 
 async def _availability(core: Core, settings: FeedSettings, opened: Opened) -> bytes:
-    first = _today(opened.feed).date()
-    days = min(settings.future_days, _LONGEST_HOURS_DAYS)
+    # West of UTC it may still be the day before, and what is left of it is open.
+    first = utc_day(opened.feed.now) - timedelta(days=1)
+    days = min(settings.future_days, _LONGEST_HOURS_DAYS) + 1
     async with core.database.reading() as session:
         places = await hours_of_provider(session, opened.feed, first, first + timedelta(days=days))
     return render_availability(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from server.domain.appointment import Booked, CustomerDetails
 from server.domain.errors import Conflict, DaysPassed, DetailsMissing, LimitReached, NotFound, TimesFree
@@ -16,7 +17,7 @@ from server.domain.networks import Networks
 from server.domain.proofs import ShownProof, proof_to_spend
 from server.domain.quotas import Stranger, refuse_waiting
 from server.domain.waitlist import NEAREST_S, Wish, fits
-from server.domain.zones import local_date, zone
+from server.domain.zones import date_in, zone
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold
 from server.store.idempotency import remember
@@ -78,6 +79,7 @@ async def join(
     once: Once[Joined],
     asked_from: Networks | None = None,
     proof: ShownProof | None = None,
+    days_in: ZoneInfo | None = None,
 ) -> Joined | Replay:
     """
     Puts a customer on the waitlist. Nothing is held by it: while a time that suits is free, they are to book it.
@@ -85,6 +87,7 @@ async def join(
     Args:
         asked_from: Where a stranger asks from.
         proof: What they show of a proof of work.
+        days_in: The zone of the days of *wish*; None for the location's.
 
     Raises:
         NotFound: Business, service, provider or location, or nobody offers it: as for `book`.
@@ -97,6 +100,12 @@ async def join(
         InFlight, IdempotencyMismatch: See `once`.
     """
     terms = await _terms(core, business, service, wish)
+    zones = [zone(name) for name in terms.zones]
+    if days_in is not None:
+        wish = wish.as_seen_from(zones, days_in=days_in)
+    now = datetime.now(UTC)
+    if all(wish.last_day < date_in(where, now) for where in zones):
+        raise DaysPassed
     if terms.asks_more:
         raise Conflict("This service has no waitlist: it asks questions, or is paid, before it is booked.")
     if terms.needs_phone and not customer.phone:
@@ -136,9 +145,6 @@ async def _terms(core: Core, business: str, service: str, wish: Wish) -> Waitlis
         terms = await waitlist_terms(session, business, service, wish.location)
     if terms is None:
         raise NotFound(what="service")
-    now = int(datetime.now(UTC).timestamp())
-    if all(wish.last_day < local_date(zone(name), now) for name in terms.zones):
-        raise DaysPassed
     return terms
 
 

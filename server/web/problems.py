@@ -55,6 +55,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.NoLongerOffered: ProblemKind(409, "no-longer-offered", "No longer offered"),
     errors.SlotTaken: ProblemKind(409, "slot-unavailable", "This time has just been taken"),
     errors.TimesFree: ProblemKind(409, "times-free", "A time that suits is free"),
+    errors.WrongDays: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.DaysPassed: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.PolicyClosed: ProblemKind(409, "policy-window-closed", "It is too late to change this online"),
     errors.IllegalTransition: ProblemKind(409, "illegal-transition", "Not possible in this state"),
@@ -119,6 +120,14 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     errors.TermsChanged: lambda e: {"terms": TermsShape.of(e.terms).model_dump(mode="json")},
     errors.SlotTaken: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
     errors.TimesFree: lambda e: {"alternatives": _slots(e.alternatives, e.where)},
+    errors.WrongDays: lambda e: {
+        "errors": [
+            {
+                "parameter": "to",
+                "detail": f"must not be before from (by default today), nor more than {e.most_days - 1} days after it",
+            }
+        ]
+    },
     errors.DaysPassed: lambda e: {"errors": [{"pointer": "/to", "detail": str(e)}]},
     errors.PolicyClosed: lambda e: {
         "closed_at": e.closed_at.isoformat(),

@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import random
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import orjson
 from aiohttp import hdrs, web
 
+from server.domain.zones import date_in, zone
 from server.redis.listeners import Change
 from server.web.answers import SAFE
 from server.web.cors import allow_origin
@@ -89,12 +89,20 @@ def _days(change: Change, asked: AvailabilityQuery) -> set[date]:
     """The dates of the question that *change* touches; a day more on each side, for zones and long appointments."""
     if change.providers is not None and asked.provider is not None and asked.provider not in change.providers:
         return set()
-    everything = {asked.first + timedelta(days=n) for n in range((asked.last - asked.first).days + 1)}
+    where = zone(asked.tz or "Etc/UTC")
+    first, last = _first_and_last(asked, date_in(where, datetime.now(UTC)))
+    everything = {first + timedelta(days=n) for n in range((last - first).days + 1)}
     if not change.starts:
         return everything
-    where = ZoneInfo(asked.tz) if asked.tz else UTC
     touched: set[date] = set()
     for start in change.starts:
-        day = datetime.fromtimestamp(start, where).date()
+        day = date_in(where, datetime.fromtimestamp(start, UTC))
         touched |= {day - timedelta(days=1), day, day + timedelta(days=1)} if asked.tz is None else {day}
     return touched & everything
+
+
+def _first_and_last(asked: AvailabilityQuery, today: date) -> tuple[date, date]:
+    """Where no zone was named, the location's date may be the one before *today* in UTC, or the one after."""
+    slack = timedelta(days=0 if asked.tz else 1)
+    first = asked.first or today - slack
+    return first, asked.last or first + timedelta(days=6) + 2 * slack

@@ -398,7 +398,9 @@ async def test_published_hours_are_those_of_the_slot_engine(client: Client, worl
     )  # fmt: skip
     first = datetime.combine(days[0], datetime.min.time(), world.zone).timestamp()
     last = datetime.combine(days[-3], datetime.min.time(), world.zone).timestamp()
-    assert published == [(start, end) for start, end in sheet.open if first <= start < last]
+    yesterday = [span for span in published if span[0] < first]  # today still is, west of UTC
+    assert all(first - 86_400 <= start for start, _ in yesterday)
+    assert published[len(yesterday) :] == [(start, end) for start, end in sheet.open if first <= start < last]
 
 
 def _expanded(part: Any, until: date) -> list[tuple[int, int]]:

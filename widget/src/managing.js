@@ -8,7 +8,7 @@ import { ask } from "./api.js";
 import { customer, finish, isComplete, refused } from "./booking.js";
 import { named } from "./catalogue.js";
 import { rangeOf } from "./month.js";
-import { asked, change, go, path, today } from "./state.js";
+import { asked, change, go, path, shownZone, today } from "./state.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -64,5 +64,5 @@ export const waitRange = (s) => rangeOf(s.month, today(s));
 /** @param {State} s */
 export async function join(s) {
   if (!isComplete(s, { questions: [] })) return;
-  await send(s, path(s, "/waitlist"), { ...asked(s), ...waitRange(s), customer: customer(s) }, "waitlisted");
+  await send(s, path(s, "/waitlist"), { ...asked(s), ...waitRange(s), tz: shownZone(s) || undefined, customer: customer(s) }, "waitlisted");
 }

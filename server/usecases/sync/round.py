@@ -15,7 +15,7 @@ from ics.errors import IcsError
 from ics.remote.errors import Forbidden, Missing, Nonsense, RemoteError, SignInNeeded, TryLater
 from server.domain.errors import Unavailable
 from server.domain.events import Kind
-from server.domain.zones import zone
+from server.domain.zones import date_in, zone
 from server.store.calendar_conflicts import CalendarConflict, note_conflicts
 from server.store.connections import Connection, calendars_of, delete_connection, reseal
 from server.store.engine import Session
@@ -163,8 +163,10 @@ async def _note_conflicts(turn: Turn) -> None:
 
 
 def _between(conflict: CalendarConflict, zone_name: str) -> str:
-    begin, end = (moment.astimezone(zone(zone_name)) for moment in (conflict.busy_start, conflict.busy_end))
-    return f"from {begin:%d %B %Y, %H:%M} to {end:%H:%M}" + (f" on {end:%d %B}" if end.date() != begin.date() else "")
+    where = zone(zone_name)
+    begin, end = (moment.astimezone(where) for moment in (conflict.busy_start, conflict.busy_end))
+    same_day = date_in(where, begin) == date_in(where, end)
+    return f"from {begin:%d %B %Y, %H:%M} to {end:%H:%M}" + ("" if same_day else f" on {end:%d %B}")
 
 
 def _failed(error: RemoteError) -> _Ended:

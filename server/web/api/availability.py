@@ -70,8 +70,6 @@ async def explain_availability(request: web.Request) -> web.Response:
         service=asked.service,
         provider=asked.provider,
         location=asked.location,
-        first=asked.start.date(),
-        last=asked.start.date(),
     )
     candidates = await explain_start(request.app[CORE], query, asked.start)
     return json_answer(

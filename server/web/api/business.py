@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from server.domain.errors import NotFound
 from server.store.catalogue import BUSINESS
 from server.store.profile import load_profile
-from server.usecases.find_slots import find_slots
+from server.usecases.find_slots import MOST_DAYS, find_slots
 from server.usecases.setup import read_setup
 from server.web.access import Who
 from server.web.answers import SAFE, json_answer
@@ -23,7 +23,7 @@ from server.web.api.managed import changer, reader
 from server.web.compression import is_known, tag_of, takes_gzip
 from server.web.keys import CACHE, CALLER, CAPABILITIES, CORE, SETTINGS
 from server.web.route import Route, query_of
-from server.web.shapes.availability import MOST_DAYS, AvailabilityQuery, render_availability
+from server.web.shapes.availability import AvailabilityQuery, render_availability
 from server.web.shapes.base import is_slug
 from server.web.shapes.business import BusinessDraft, BusinessItem, BusinessProfile, ProfileQuery
 from server.web.shapes.drafts import patch_of

@@ -41,6 +41,7 @@ async def post_waitlist(request: web.Request) -> web.Response:
         once=once,
         asked_from=request[CALLER].stranger,
         proof=request[CALLER].proof,
+        days_in=order.days_in(),
     )
     return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
 

@@ -13,11 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from server.domain.zones import zone
+from server.domain.zones import date_in, local_date, zone
 from server.store.origins import origins_of_business
 from server.store.profile import load_profile
 from server.usecases.find_slots import Availability, SlotQuery, find_slots
@@ -103,8 +102,8 @@ async def _times(request: web.Request, profile: Row, service: Row, asked: BookQu
         (each for each in locations if each["slug"] in reachable), None
     )
     where = zone(location["timezone"]) if location else None
-    today = datetime.now(where or ZoneInfo("Etc/UTC")).date()
-    wanted = asked.start.astimezone(where).date() if asked.start else asked.day
+    today = date_in(where or zone("Etc/UTC"), datetime.now(UTC))
+    wanted = date_in(where, asked.start) if asked.start and where else asked.day
     first = max(wanted or today, today)
     found = await find_slots(
         request.app[CORE],
@@ -136,7 +135,7 @@ async def _times(request: web.Request, profile: Row, service: Row, asked: BookQu
         "next": datetime.fromtimestamp(beyond, found.where) if beyond else None,
         "where": found.where,
         "now": datetime.now(found.where),
-        "start": asked.start if free else None,
+        "start": asked.start.astimezone(found.where) if asked.start and free else None,
         "key": secrets.token_urlsafe(24),
         "pays": service["payment"] == "online" and _terms(service, asked.provider or cheapest)["price_minor"] > 0,
     }
@@ -165,8 +164,7 @@ def by_day(found: Availability) -> Mapping[date, list[datetime]]:
     """The starts of *found* by their date."""
     days: defaultdict[date, list[datetime]] = defaultdict(list)
     for start, _, _ in found.slots:
-        moment = datetime.fromtimestamp(start, found.where)
-        days[moment.date()].append(moment)
+        days[local_date(found.where, start)].append(datetime.fromtimestamp(start, found.where))
     return days
 
 

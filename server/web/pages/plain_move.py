@@ -5,14 +5,14 @@ Leaves the page to `manage`, and moving to the use-case.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from server.domain.appointment import Appointment
 from server.domain.errors import NotFound
-from server.domain.zones import zone
+from server.domain.zones import date_in, zone
 from server.usecases.find_slots import find_slots_to_move
 from server.usecases.once import Once
 from server.usecases.places import Target
@@ -28,9 +28,9 @@ async def times_to_move(request: web.Request, target: Target, asked: ManageQuery
     """What the page shows of the times that *target* could move to; nothing where it is not offered any more."""
     appointment = target.appointment
     where = zone(appointment.timezone)
-    today = datetime.now(where).date()
-    wanted = asked.start.astimezone(where).date() if asked.start else asked.day
-    first = max(wanted or appointment.start.astimezone(where).date(), today)
+    today = date_in(where, datetime.now(UTC))
+    wanted = date_in(where, asked.start) if asked.start else asked.day
+    first = max(wanted or date_in(where, appointment.start), today)
     try:
         found = await find_slots_to_move(
             request.app[CORE], target, first=first, last=first + timedelta(days=_DAYS - 1), where=where
@@ -40,7 +40,7 @@ async def times_to_move(request: web.Request, target: Target, asked: ManageQuery
     free = {start for start, _, _ in found.slots}
     return {
         "days": sorted(by_day(found).items()),
-        "start": asked.start if asked.start and asked.start.timestamp() in free else None,
+        "start": asked.start.astimezone(where) if asked.start and asked.start.timestamp() in free else None,
         "later": first + timedelta(days=_DAYS),
     }
 

@@ -5,18 +5,18 @@ Leaves computing them to `usecases/find_slots`.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Self
 
 import orjson
 from pydantic import AfterValidator, Field, model_validator
 
 from server.domain.zones import stretches
-from server.usecases.find_slots import Availability
+from server.usecases.find_slots import MOST_DAYS, Availability
 from server.web.shapes.base import Instant, Shape, Slug, Zone, wrong
 
-MOST_DAYS = 62
 _DAY = 86_400
+_EPOCH = date(1970, 1, 1)
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:00" for minute in range(1440)]
 
 
@@ -29,21 +29,20 @@ def _in_reach(day: date) -> date:
 Day = Annotated[date, AfterValidator(_in_reach)]
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
 class DaysQuery(Shape):
     """Which days? `from` and `to` are dates in `tz`, both included: by default a week from today."""
 
-    first: Day = Field(alias="from", default_factory=_today)
-    last: Day = Field(alias="to", default_factory=lambda found: found.get("first", _today()) + timedelta(days=6))
+    first: Day | None = Field(default=None, alias="from")
+    """Omitted: today."""
+    last: Day | None = Field(default=None, alias="to")
+    """Omitted: six days after the first."""
     tz: Zone | None = None
     """Omitted: the location's zone."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if not self.first <= self.last < self.first + timedelta(days=MOST_DAYS):
+        first, last = self.first, self.last
+        if first and last and not first <= last < first + timedelta(days=MOST_DAYS):
             raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS - 1} days after it")
         return self
 
@@ -188,7 +187,7 @@ class _LocalClock:
                 day, second = divmod(moment + offset, _DAY)
                 name = self._days.get(day)
                 if name is None:
-                    name = self._days[day] = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
+                    name = self._days[day] = (_EPOCH + timedelta(days=day)).isoformat()
                 return day, name + _MINUTES[second // 60] + text
         raise AssertionError("the stretches cover every slot")
 

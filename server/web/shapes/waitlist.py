@@ -6,15 +6,17 @@ Leaves who is offered what to `usecases/waitlist`.
 
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
 from server.domain.appointment import CustomerDetails
 from server.domain.waitlist import MOST_DAYS, Wish
+from server.domain.zones import zone
 from server.store.waitlist import Entry
 from server.usecases.waitlist import Joined, Waiting
 from server.web.shapes.appointments import CustomerShape, Token
-from server.web.shapes.base import Shape, Slug, Written, wrong
+from server.web.shapes.base import Shape, Slug, Written, Zone, wrong
 from server.web.shapes.drafts import page_shape
 
 Clock = Annotated[str, Written(r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "must be a time such as 09:00, up to 24:00")]
@@ -48,6 +50,8 @@ class WaitlistOrder(Shape):
     """First local date."""
     last_day: date = Field(alias="to")
     """Last local date, included."""
+    tz: Zone | None = None
+    """The zone of these dates. Omitted: the location's."""
     windows: list[TimesOfDay] = Field(default_factory=list, max_length=5)
     """Times of day; none means any."""
     customer: CustomerShape
@@ -57,6 +61,10 @@ class WaitlistOrder(Shape):
         if not 0 <= (self.last_day - self.first_day).days < MOST_DAYS:
             raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS} days after it")
         return self
+
+    def days_in(self) -> ZoneInfo | None:
+        """Whose calendar the dates are of; None: the location's."""
+        return zone(self.tz) if self.tz else None
 
     def wish(self) -> Wish:
         """What would suit."""
