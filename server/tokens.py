@@ -93,12 +93,13 @@ class Purpose(StrEnum):
     MANAGE_SESSION = "manage session"
     UNSUBSCRIBE = "unsubscribe"
     KEY_CHECK = "key check"
+    DECISION = "decision"
 
 
 _BOUND = b"v2."
 """Begins a value that is sealed for its purpose. Those of before, which may lie in the database or in old mails, begin
 with the version octet of Fernet."""
-_NEVER_UNBOUND = frozenset({Purpose.MANAGE_SESSION, Purpose.KEY_CHECK})
+_NEVER_UNBOUND = frozenset({Purpose.MANAGE_SESSION, Purpose.KEY_CHECK, Purpose.DECISION})
 """Never were in the form of before, or lived too short to be still about in it."""
 
 

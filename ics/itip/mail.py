@@ -58,6 +58,7 @@ def build_mail(
     to: str,
     to_name: str,
     reply_to: str | None,
+    reply_to_name: str | None = None,
     subject: str,
     text: str,
     html: str,
@@ -81,6 +82,7 @@ def build_mail(
         sender_name, to_name, subject: Foreign text; line ends, controls and what could be taken for another address
             or an encoded word go.
         method: The METHOD of *calendar*; both or neither.
+        reply_to_name: The sender's, if none is given.
         message_id, in_reply_to: One identifier in angle brackets.
         references: One or more, separated by spaces.
         date: Aware.
@@ -98,7 +100,7 @@ def build_mail(
     mail["From"] = _address(sender, sender_name, "From")
     mail["To"] = _address(to, to_name, "To")
     if reply_to is not None:
-        mail["Reply-To"] = _address(reply_to, sender_name, "Reply-To")
+        mail["Reply-To"] = _address(reply_to, sender_name if reply_to_name is None else reply_to_name, "Reply-To")
     mail["Subject"] = _one_line(subject, _SUBJECT_LIMIT)
     mail["Date"] = date
     mail["Message-ID"] = _identifiers(message_id, "Message-ID", most=1)

@@ -15,8 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from server.channels.accent import accent_of
 from server.channels.foreign_text import narrowed, shortened, unlinked
+from server.domain.appointment import where_of
 from server.domain.channels import Recipient
+from server.domain.terms import Terms
 from server.voice import Voice
+from server.voice_terms import say_terms
 
 SMS_CHARACTERS = 300
 _NAME_CHARACTERS, _SMS_NAME_CHARACTERS = 80, 40
@@ -62,7 +65,12 @@ class MessageFacts:
     provider: str
     location: str
     address: str = ""
+    online: bool = False
+    """Nobody has to be there: the reader's own clocks come first."""
     customer_name: str
+    customer_email: str = ""
+    customer_phone: str = ""
+    """Where the provider reaches the customer."""
     start: datetime
     end: datetime
     previous_start: datetime | None = None
@@ -70,14 +78,18 @@ class MessageFacts:
     price_minor: int = 0
     currency: str = "EUR"
     fee_minor: int = 0
+    terms: Terms | None = None
+    """What was promised to the customer."""
+    now: datetime | None = None
+    """When it is said; what changing costs depends on it."""
     manage_url: str = ""
-    """Where the customer changes the appointment, or takes the offered time."""
+    """Where the customer changes the appointment, or takes the offered time; where the provider answers a request."""
     book_url: str = ""
     reason: str = ""
     expires_at: datetime | None = None
     unsubscribe_url: str | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
-    """What the customer answered to the service's questions: for the provider."""
+    """What the customer answered, by the words of the question: for the provider."""
     accent: str = ""
     """`#rrggbb`, from the business's theme."""
 
@@ -99,6 +111,12 @@ class _Words(NamedTuple):
 
 
 _MANAGE, _AGAIN = "Change or cancel", "Book another time"
+_REASONS = {MessageKind.APPROVED: "Message"}
+"""What is above the words of whoever took the step; "Reason" where nothing else is said."""
+_WITH_TERMS = frozenset(
+    {MessageKind.REQUESTED, MessageKind.CONFIRMED, MessageKind.APPROVED, MessageKind.RESCHEDULED, MessageKind.REMINDER}
+)
+"""Messages about an appointment that its customer can still change."""
 _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
     MessageKind.REQUESTED: _Words(
         "Requested: {service}, {when}",
@@ -171,7 +189,9 @@ _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
     ),
 }
 _TO_PROVIDER: Mapping[MessageKind, _Words] = {
-    MessageKind.REQUESTED: _Words("New request: {customer}, {when}", "A request is waiting for your answer"),
+    MessageKind.REQUESTED: _Words(
+        "New request: {customer}, {when}", "A request is waiting for your answer", button="Answer the request"
+    ),
     MessageKind.CONFIRMED: _Words("New booking: {customer}, {when}", "A new booking"),
     MessageKind.APPROVED: _Words("Approved: {customer}, {when}", "A request was approved"),
     MessageKind.DECLINED: _Words("Declined: {customer}, {when}", "A request was declined"),
@@ -207,11 +227,12 @@ def render_letter(
 
     Args:
         locale: BCP 47 or POSIX (`de-AT`, `pt_BR`); what we do not know is English.
-        zone: Of the reader: all times are in it. Where the clocks at the location differ, they stand beside it.
+        zone: Of the reader. Times are in the location's, where people have to be, and in the reader's beside it where
+            the clocks differ; of what is online it is the other way round.
     """
-    voice = Voice(locale, zone)
+    voice, beside = _clocks(facts, locale, zone)
     words = _words(kind, recipient)
-    places = _places(facts, voice, most=_NAME_CHARACTERS)
+    places = _places(facts, voice, beside, most=_NAME_CHARACTERS)
     accent = accent_of(facts.accent)
     values = {
         "language": voice.language,
@@ -219,7 +240,7 @@ def render_letter(
         "subject": voice.say(words.subject, **places),
         "headline": voice.say(words.headline, **places),
         "sentence": voice.say(words.sentence, **places) if words.sentence else "",
-        "rows": list(_rows(kind, recipient, facts, voice)),
+        "rows": list(_rows(kind, recipient, facts, voice, beside)),
         "button": voice.say(words.button) if words.button else "",
         "link": _link(words, facts),
         "business": unlinked(facts.business_name),
@@ -310,9 +331,9 @@ def render_feed_address(business_name: str, accent: str, *, address: str, locale
 
 def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> str:
     """A text message: at most `SMS_CHARACTERS`, the link whole or not at all."""
-    voice = Voice(locale, zone)
+    voice, beside = _clocks(facts, locale, zone)
     words = _words(kind, recipient)
-    places = _places(facts, voice, most=_SMS_NAME_CHARACTERS)
+    places = _places(facts, voice, beside, most=_SMS_NAME_CHARACTERS)
     said = narrowed(f"{places['business']}: {voice.say(words.subject, **places)}")[:SMS_CHARACTERS]
     with_link = f"{said} {_link(words, facts)}".strip()
     return with_link if len(with_link) <= SMS_CHARACTERS else said
@@ -329,52 +350,71 @@ def _link(words: _Words, facts: MessageFacts) -> str:
     return facts.book_url if words.button == _AGAIN else facts.manage_url
 
 
-def _places(facts: MessageFacts, voice: Voice, *, most: int) -> dict[str, str]:
+def _clocks(facts: MessageFacts, locale: str, zone: ZoneInfo) -> tuple[Voice, Voice | None]:
+    """The reader's language with the clocks that count; and with the others, where they show another time."""
+    own, there = Voice(locale, zone), Voice(locale, ZoneInfo(facts.location_zone))
+    first, second = (own, there) if facts.online else (there, own)
+    return first, second if first.offset(facts.start) != second.offset(facts.start) else None
+
+
+def _places(facts: MessageFacts, voice: Voice, beside: Voice | None, *, most: int) -> dict[str, str]:
     """What the places in a sentence hold; names of at most *most* characters."""
     when = voice.brief(facts.start)
     return {
         "service": unlinked(shortened(facts.service, most)),
         "business": unlinked(shortened(facts.business_name, most)),
         "customer": unlinked(shortened(facts.customer_name, most)),
-        "when": when if _is_there(facts, voice) else f"{when} ({voice.city()})",
+        "when": f"{when} ({voice.city()})" if beside else when,
         "expires": voice.moment(facts.expires_at) if facts.expires_at else "",
     }
 
 
-def _there(facts: MessageFacts, voice: Voice) -> Voice:
-    """To the same reader, with the clocks of the location."""
-    return voice.at(ZoneInfo(facts.location_zone))
-
-
-def _is_there(facts: MessageFacts, voice: Voice) -> bool:
-    """Whether the reader's clocks show what those of the location do."""
-    return voice.offset(facts.start) == _there(facts, voice).offset(facts.start)
-
-
-def _rows(kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
+def _rows(
+    kind: MessageKind, recipient: Recipient, facts: MessageFacts, voice: Voice, beside: Voice | None
+) -> Iterator[tuple[str, str]]:
     """Label and value of each line below the headline."""
     span = voice.span(facts.start, facts.end)
-    if _is_there(facts, voice):
+    if beside is None:
         yield voice.say("When"), span
     else:
         yield voice.say("When"), f"{span} ({voice.zone_name(facts.start)})"
-        there = _there(facts, voice)
-        yield voice.say("There"), f"{there.span(facts.start, facts.end)} ({there.zone_name(facts.start)})"
+        other = beside.span(facts.start, facts.end)
+        yield voice.say("There" if facts.online else "Your time"), f"{other} ({beside.zone_name(facts.start)})"
     if facts.previous_start is not None:
         yield voice.say("Before"), voice.moment(facts.previous_start)
     yield voice.say("What"), unlinked(facts.service)
     if recipient is Recipient.PROVIDER:
-        yield voice.say("Customer"), unlinked(facts.customer_name)
+        yield from _customer(facts, voice)
     elif facts.provider:
         yield voice.say("With"), unlinked(facts.provider)
-    where = ", ".join(part for part in (facts.location, facts.address) if part)
+    where = where_of(facts.location, facts.address)
     if where:
         yield voice.say("Where"), unlinked(where)
     yield from _money(kind, facts, voice)
+    if recipient is Recipient.CUSTOMER and kind in _WITH_TERMS:
+        yield from _conditions(facts, voice)
     if facts.reason:
-        yield voice.say("Reason"), unlinked(facts.reason)
+        yield voice.say(_REASONS.get(kind, "Reason")), unlinked(facts.reason)
     for question, answer in facts.answers.items():
-        yield unlinked(question), unlinked(answer)
+        yield unlinked(question), voice.say(answer) if answer in {"yes", "no"} else unlinked(answer)
+
+
+def _customer(facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
+    """Who comes, and how the provider reaches them."""
+    yield voice.say("Customer"), unlinked(facts.customer_name)
+    if facts.customer_phone:
+        yield voice.say("Phone"), facts.customer_phone
+    if facts.customer_email:
+        yield voice.say("Email"), facts.customer_email
+
+
+def _conditions(facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
+    """Until when cancelling is free, and what it costs then: as on the form."""
+    if facts.terms is None or facts.now is None:
+        return
+    conditions = say_terms(voice, facts.terms, facts.start, now=facts.now)
+    if conditions:
+        yield voice.say("Cancellation"), conditions
 
 
 def _money(kind: MessageKind, facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:

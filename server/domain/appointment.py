@@ -169,6 +169,7 @@ class Person:
     email: str
     phone: str
     answers: Mapping[str, str]
+    """By the words of the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,16 @@ from server.domain.appointment import CustomerDetails
 from server.domain.catalogue import Service
 
 
+def by_label(answers: Mapping[str, str], questions: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """*answers* under the words that were asked; under their keys where the service does not ask that any more."""
+    labels = {str(question["key"]): str(question.get("label") or question["key"]) for question in questions}
+    said: dict[str, str] = {}
+    for key, answer in answers.items():
+        label = labels.get(key, key)
+        said[f"{label} ({key})" if label in said else label] = answer
+    return said
+
+
 def missing_details(service: Service, customer: CustomerDetails, answers: Mapping[str, str]) -> list[tuple[str, str]]:
     """
     What *service* needs and did not get, or got and never asked for.

@@ -4,11 +4,13 @@ Owns the calendar texts of appointments: which are out of date, keeping new ones
 Leaves rendering to `usecases/render_texts`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from server.domain.appointment import Person, Shown
 from server.domain.channels import one_of
+from server.domain.details import by_label
 from server.domain.lifecycle import ENDED
 from server.store.appointments import APPOINTMENT_COLUMNS, APPOINTMENT_TABLES, appointment_of
 from server.store.engine import Session
@@ -36,7 +38,7 @@ async def one_at_a_time(session: Session, businesses: Iterable[int]) -> None:
 
 _STALE = (
     APPOINTMENT_COLUMNS
-    + """, a.service_id, a.location_id, b.email AS business_email, l.address, a.created_at, a.updated_at,
+    + """, a.service_id, a.location_id, s.questions, b.email AS business_email, l.address, a.created_at, a.updated_at,
        x.provider_id AS text_provider, x.location_id AS text_location,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(t.name, t.email, t.phone, t.answers) ORDER BY t.id), '[]')
           FROM attendees t
@@ -70,11 +72,16 @@ async def stale_texts(
             changed_at=row["updated_at"],
             service_id=row["service_id"],
             location_id=row["location_id"],
-            people=[Person(*person) for person in row["people"]],
+            people=[_person(person, row["questions"]) for person in row["people"]],
             earlier=(row["text_provider"], row["text_location"]) if row["text_provider"] is not None else None,
         )
         for row in rows
     ]
+
+
+def _person(person: Sequence[Any], questions: Sequence[Mapping[str, object]]) -> Person:
+    name, email, phone, answers = person
+    return Person(name, email, phone, by_label(answers, questions))
 
 
 _KEEP = """

@@ -50,6 +50,18 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a message about a place says beside the place itself."""
+
+    online: bool
+    """Its location is nowhere."""
+    provider_locale: str
+    """The provider's language; the business's where they have none of their own."""
+    questions: Sequence[Mapping[str, object]]
+    """What the service asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """Everything about one delivery."""
 
@@ -57,6 +69,8 @@ class Letter:
     addressee: Addressee
     place: Place | None
     """None for messages that are not about an appointment."""
+    around: Surroundings | None = None
+    """Of the place, where there is one."""
     offer: WaitlistOffer | None = None
     """Of a message about the waitlist: what is offered; None where that is over."""
     confirmation: Confirmation | None = None
@@ -90,7 +104,7 @@ SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme
 # An attendee may have moved to another class since: the appointment that the message is about goes with the delivery.
 _PLACES = (
     PLACE_COLUMNS
-    + ", d.id AS delivery_id"
+    + ", d.id AS delivery_id, l.online, s.questions, coalesce(nullif(p.locale, ''), b.locale) AS provider_locale"
     + PLACE_TABLES
     + """
   JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) d (business_id, id, appointment_id, attendee_id)
@@ -107,7 +121,7 @@ async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapp
         _SENDERS, of_business, ids, [d.channel for d in deliveries], [d.target for d in deliveries]
     )
     about = [delivery for delivery in deliveries if delivery.attendee_id is not None]
-    places: dict[int, Place] = {}
+    places: dict[int, tuple[Place, Surroundings]] = {}
     if about:
         rows = await session.fetch(
             _PLACES,
@@ -116,7 +130,7 @@ async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapp
             [d.appointment_id for d in about],
             [d.attendee_id for d in about],
         )
-        places = {row["delivery_id"]: place_of(row) for row in rows}
+        places = {row["delivery_id"]: (place_of(row), _surroundings(row)) for row in rows}
     offers = await _offers(session, deliveries)
     asked = await _asked(session, deliveries)
     return {
@@ -146,7 +160,12 @@ async def _offers(session: Session, deliveries: Sequence[Delivery]) -> dict[int,
     return {delivery_id: offers[uid] for delivery_id, (_, uid) in entries.items() if uid in offers}
 
 
-def _letter(row: Row, place: Place | None, offer: WaitlistOffer | None) -> Letter:
+def _surroundings(row: Row) -> Surroundings:
+    return Surroundings(online=row["online"], provider_locale=row["provider_locale"], questions=tuple(row["questions"]))
+
+
+def _letter(row: Row, found: tuple[Place, Surroundings] | None, offer: WaitlistOffer | None) -> Letter:
+    place, around = found or (None, None)
     return Letter(
         sender=Sender(
             slug=row["slug"],
@@ -164,6 +183,7 @@ def _letter(row: Row, place: Place | None, offer: WaitlistOffer | None) -> Lette
             of_business_today=row["of_business_today"],
         ),
         place=place,
+        around=around,
         offer=offer,
         now=row["now"],
     )

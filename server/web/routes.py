@@ -40,6 +40,7 @@ from server.web.pages.manage import get_manage, get_manage_link, post_manage
 from server.web.pages.paid import get_paid, get_paid_script
 from server.web.pages.plain_form import post_book
 from server.web.pages.problem_page import get_problem
+from server.web.pages.request_answer import get_request_page, post_request_page
 from server.web.pages.sign_in import get_sign_in, post_sign_in
 from server.web.pages.unsubscribe import get_unsubscribe, post_unsubscribe
 from server.web.pages.waitlist import get_waitlist_page, post_waitlist_page
@@ -165,6 +166,11 @@ ROUTES: Sequence[Route] = (
           answers={200: None, 303: None}, media_type="text/html"),
     Route("POST", "/confirm/{token}", Who.TOKEN, post_confirm,
           "Pages", "Its button, which books", query=AnyQuery, answers={303: None}, media_type="text/html"),
+    Route("GET", "/requests/{token}", Who.TOKEN, get_request_page,
+          "Pages", "Where a provider answers a request from their mail", query=AnyQuery,
+          answers={200: None}, media_type="text/html"),
+    Route("POST", "/requests/{token}", Who.TOKEN, post_request_page,
+          "Pages", "Its buttons", query=AnyQuery, answers={303: None}, media_type="text/html"),
     Route("GET", "/waitlist/{token}", Who.TOKEN, get_waitlist_page,
           "Waitlist", "The page behind the link of an offer", query=AnyQuery,
           answers={200: None}, media_type="text/html"),

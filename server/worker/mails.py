@@ -28,6 +28,7 @@ from server.channels.owner_notices import render_owner_notice
 from server.domain.appointment import Place
 from server.domain.channels import Recipient
 from server.domain.confirmations import Confirmation
+from server.domain.details import by_label
 from server.domain.lifecycle import CHANGEABLE
 from server.domain.telling import is_superseded
 from server.domain.waitlist import WaitlistOffer
@@ -35,6 +36,7 @@ from server.settings import MailSettings, Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter, Sender
 from server.tokens import SecretMissing, Vault
+from server.usecases.answer_request import Request, seal_request
 from server.worker.pump import NotSent
 
 NO_LINK = Outcome(
@@ -89,9 +91,10 @@ class MailSender:
         if delivery.message == "customer_feed" and place is not None:
             return self._feed(delivery, letter, place)
         facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
-        locale, zone = _reader(delivery, letter)
+        locale, zone = reader_of(delivery, letter)
         words = self._words(delivery, self._with_proof(delivery, facts, place), locale=locale, zone=zone)
         sender = self._sender(delivery, place)
+        reply_to, reply_to_name = self._reply_to(delivery, letter, sender)
         document = None
         if place is not None and delivery.recipient == "customer":
             document = document_for(delivery.message, place, organizer=sender, manage_url=facts.manage_url)
@@ -101,7 +104,8 @@ class MailSender:
             sender_name=letter.sender.name,
             to=delivery.target,
             to_name=_name_of(delivery, letter),
-            reply_to=sender if self._mail.reply_domain else letter.sender.email or None,
+            reply_to=reply_to,
+            reply_to_name=reply_to_name,
             subject=words.subject,
             text=words.text,
             html=words.html,
@@ -202,6 +206,16 @@ class MailSender:
         kind, recipient = MessageKind(delivery.message), Recipient(delivery.recipient)
         return render_letter(kind, recipient, facts, locale=locale, zone=zone)
 
+    def _reply_to(self, delivery: Delivery, letter: Letter, sender: str) -> tuple[str | None, str]:
+        """
+        Address and name: a provider who answers, answers the customer; a customer the business, where replies are read
+        if they are.
+        """
+        business = letter.sender
+        if delivery.recipient == Recipient.PROVIDER and letter.place is not None and letter.place.attendee.email:
+            return letter.place.attendee.email, letter.place.attendee.name
+        return sender if self._mail.reply_domain else business.email or None, business.name
+
     def _sender(self, delivery: Delivery, place: Place | None) -> str:
         """From and ORGANIZER: an address of the attendee's own, where answers can come back."""
         if self._mail.reply_domain and place is not None and delivery.recipient == "customer":
@@ -288,13 +302,18 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
     to_customer = delivery.recipient == "customer"
     previous = payload.get("previous_start")
     reminder = to_customer and delivery.message == "reminder"
+    around = letter.around
+    assert around is not None, "a place has surroundings"
     return MessageFacts(
         **common,
         service=a.service_name,
         provider=a.provider_name,
         location=a.location_name,
         address=place.address,
+        online=around.online,
         customer_name=customer.name,
+        customer_email=customer.email,
+        customer_phone=customer.phone,
         start=a.start,
         end=a.end,
         previous_start=datetime.fromisoformat(previous) if previous else None,
@@ -302,16 +321,27 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         price_minor=customer.terms.price_minor,
         currency=customer.terms.currency,
         fee_minor=customer.fee_minor,
-        manage_url=f"{base_url}/manage/{vault.manage_token(customer.token_salt, customer.token_hash)}"
-        if to_customer
-        else "",
+        terms=customer.terms,
+        now=letter.now,
+        manage_url=_link(delivery, place, base_url, vault),
         reason=str(payload.get("reason", "")),
         expires_at=None,
         unsubscribe_url=f"{base_url}/v1/unsubscribe/{vault.unsubscribe_token(delivery.business_id, delivery.target)}"
         if reminder
         else None,
-        answers={} if to_customer else customer.answers,
+        answers={} if to_customer else by_label(customer.answers, around.questions),
     )
+
+
+def _link(delivery: Delivery, place: Place, base_url: str, vault: Vault) -> str:
+    """Where the reader goes on: the customer to their appointment, the provider to the request that waits for them."""
+    attendee = place.attendee
+    if delivery.recipient == Recipient.CUSTOMER:
+        return f"{base_url}/manage/{vault.manage_token(attendee.token_salt, attendee.token_hash)}"
+    if delivery.message != MessageKind.REQUESTED:
+        return ""
+    request = Request(place.appointment.business_id, place.appointment.uid, int(place.appointment.start.timestamp()))
+    return f"{base_url}/requests/{seal_request(vault, request)}"
 
 
 def _of_business(business: Sender, base_url: str) -> dict[str, Any]:
@@ -376,7 +406,7 @@ def _of_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reader(delivery: Delivery, letter: Letter) -> tuple[str, ZoneInfo]:
+def reader_of(delivery: Delivery, letter: Letter) -> tuple[str, ZoneInfo]:
     """Locale and zone of whoever reads it; a provider reads in the zone of the location."""
     if letter.offer is not None:
         return letter.offer.locale, ZoneInfo(letter.offer.timezone)
@@ -385,9 +415,10 @@ def _reader(delivery: Delivery, letter: Letter) -> tuple[str, ZoneInfo]:
         return delivery.payload["locale"], ZoneInfo(delivery.payload["timezone"])
     if place is None:
         return delivery.payload.get("locale", "en"), ZoneInfo(delivery.payload.get("timezone", "Etc/UTC"))
-    if delivery.recipient == "customer":
+    if delivery.recipient == Recipient.CUSTOMER:
         return place.attendee.locale, ZoneInfo(place.attendee.timezone)
-    return "en", ZoneInfo(place.appointment.timezone)
+    assert letter.around is not None, "a place has surroundings"
+    return letter.around.provider_locale, ZoneInfo(place.appointment.timezone)
 
 
 def _name_of(delivery: Delivery, letter: Letter) -> str:

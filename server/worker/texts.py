@@ -5,7 +5,6 @@ Leaves the words to `channels/messages` and the sending to `channels/sms`.
 """
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from server.channels.messages import MessageKind, render_text
 from server.channels.outcome import Outcome
@@ -15,7 +14,7 @@ from server.settings import Settings
 from server.store.deliveries import Delivery
 from server.store.letters import Letter
 from server.tokens import SecretMissing, Vault
-from server.worker.mails import NO_LINK, facts_of, is_over, is_unwanted
+from server.worker.mails import NO_LINK, facts_of, is_over, is_unwanted, reader_of
 from server.worker.pump import NotSent
 
 
@@ -40,9 +39,8 @@ class TextSender:
             raise NotSent(why_not)
         if letter.addressee.of_business_today >= self._sms.per_business_day:
             raise NotSent(f"the business has sent {letter.addressee.of_business_today} text messages today")
-        place = letter.place
-        assert place is not None, "only appointments are reminded of"
-        customer = delivery.recipient == "customer"
+        assert letter.place is not None, "only appointments are reminded of"
+        locale, zone = reader_of(delivery, letter)
         try:
             facts = facts_of(delivery, letter, base_url=self._base_url, vault=self._vault)
         except SecretMissing:
@@ -51,7 +49,7 @@ class TextSender:
             MessageKind(delivery.message),
             Recipient(delivery.recipient),
             facts,
-            locale=place.attendee.locale if customer else "en",
-            zone=ZoneInfo(place.attendee.timezone if customer else place.appointment.timezone),
+            locale=locale,
+            zone=zone,
         )
         return await self._channel.send(to=delivery.target, text=text, message_id=str(delivery.uid), may_send=may_send)

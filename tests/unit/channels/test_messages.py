@@ -1,6 +1,7 @@
 """What is said: in every language, in the reader's zone, and with nothing in it that a customer put there to be run."""
 
 import html
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +23,8 @@ from server.channels.messages import (
     render_text,
     unlinked,
 )
+from server.domain.colours import ink_on
+from server.domain.terms import Approval, Terms
 from server.voice import LANGUAGES, known_locale
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
@@ -85,13 +88,98 @@ def test_every_message_can_be_said_in_every_language(kind: MessageKind, recipien
     assert len(render_text(kind, recipient, FACTS, locale=language, zone=BERLIN)) <= SMS_CHARACTERS
 
 
-def test_times_are_the_reader_s_across_a_clock_change_with_those_of_the_place_beside_them() -> None:
+def test_whoever_has_to_be_there_reads_the_time_of_the_place_first() -> None:
     """The morning of the day on which Berlin's clocks go forward; New York's went three weeks before."""
     letter = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, FACTS, locale="de", zone=NEW_YORK)
-    assert "Wann: Sonntag, 28. März 2027, 03:00\u00a0–\u00a003:45" in letter.text
-    assert "Vor Ort: Sonntag, 28. März 2027, 09:00\u00a0–\u00a009:45 (Mitteleuropäische Sommerzeit)" in letter.text
-    at_home = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, FACTS, locale="de", zone=BERLIN)
-    assert "Vor Ort" not in at_home.text
+
+    assert letter.subject == "Bestätigt: Haircut, So., 28. März 2027, 09:00 (Berlin)"
+    assert "Wann: Sonntag, 28. März 2027, 09:00\u00a0–\u00a009:45 (Mitteleuropäische Sommerzeit)" in letter.text
+    assert "Ihre Zeit: Sonntag, 28. März 2027, 03:00\u00a0–\u00a003:45 (Nordamerikanische Ostküsten" in letter.text
+
+
+def test_whoever_sits_before_a_screen_reads_their_own_time_first() -> None:
+    online = replace(FACTS, online=True)
+
+    letter = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, online, locale="de", zone=NEW_YORK)
+
+    assert letter.subject == "Bestätigt: Haircut, So., 28. März 2027, 03:00 (New York)"
+    assert "Wann: Sonntag, 28. März 2027, 03:00" in letter.text
+    assert "Vor Ort: Sonntag, 28. März 2027, 09:00" in letter.text
+
+
+def test_where_the_clocks_agree_one_time_is_enough() -> None:
+    letter = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, FACTS, locale="de", zone=BERLIN)
+
+    assert "(" not in letter.subject
+    assert "Ihre Zeit" not in letter.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en-GB", "Cancellation: Free to cancel until Saturday, 27 March 2027 at 08:00. Then it costs €10."),
+        ("de", "Absage: Kostenlose Absage bis Samstag, 27. März 2027 um 08:00. Danach kostet sie 10 €."),
+        ("ja", "キャンセル: 2027年3月27日土曜日 8:00まで無料でキャンセルできます。"),
+    ],
+)
+def test_the_confirmation_says_until_when_cancelling_is_free_and_what_it_costs_then(language: str, said: str) -> None:
+    terms = Terms(
+        price_minor=4800,
+        currency="EUR",
+        duration_s=2700,
+        change_window_min=1440,
+        cancel_fee_minor=1000,
+        approval=Approval.AUTOMATIC,
+    )
+    facts = replace(FACTS, terms=terms, now=datetime(2027, 3, 1, tzinfo=UTC))
+
+    letter = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, facts, locale=language, zone=BERLIN)
+    too_late = replace(facts, now=datetime(2027, 3, 28, 6, tzinfo=UTC))
+
+    assert said in letter.text.replace("\u00a0", " ")
+    late = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, too_late, locale=language, zone=BERLIN)
+    assert said not in late.text
+
+
+def test_what_is_written_with_an_approval_is_a_message_and_with_a_refusal_a_reason() -> None:
+    facts = replace(FACTS, reason="Please bring pictures")
+
+    approved = render_letter(MessageKind.APPROVED, Recipient.CUSTOMER, facts, locale="en", zone=BERLIN)
+    declined = render_letter(MessageKind.DECLINED, Recipient.CUSTOMER, facts, locale="en", zone=BERLIN)
+
+    assert "Message: Please bring pictures" in approved.text
+    assert "Reason: Please bring pictures" in declined.text
+
+
+def test_a_provider_reads_who_comes_and_how_to_reach_them() -> None:
+    facts = replace(
+        FACTS, customer_phone="+4915228817386", customer_email="robin@example.org", answers={"Allergies?": "no"}
+    )
+
+    letter = render_letter(MessageKind.CONFIRMED, Recipient.PROVIDER, facts, locale="de", zone=BERLIN)
+
+    for line in ("Kunde: Robin", "Telefon: +4915228817386", "E-Mail: robin@example.org", "Allergies?: nein"):
+        assert line in letter.text
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+def test_what_mails_and_the_widget_both_say_is_translated_once(language: str) -> None:
+    source = files("server") / "static" / "widget" / f"{language}.json"
+    widget = json.loads(source.read_text("utf-8"))
+    mails = catalogue(language)
+
+    differing = {said for said in widget.keys() & mails.keys() if widget[said] != mails[said]}
+
+    assert differing == set()
+
+
+def test_the_words_on_a_business_s_colour_are_those_of_its_pages() -> None:
+    """Grey on which white has a contrast of 3 to 1 and black of 7."""
+    facts = replace(FACTS, accent="#949494")
+
+    letter = render_letter(MessageKind.CONFIRMED, Recipient.CUSTOMER, facts, locale="en", zone=BERLIN)
+
+    assert f"background:#949494;color:{ink_on('#949494')}" in letter.html
 
 
 def test_arabic_runs_from_right_to_left_and_japanese_has_its_own_money() -> None:
