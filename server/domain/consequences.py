@@ -80,7 +80,8 @@ CONSEQUENCES: Mapping[tuple[Step, Actor], Consequence] = {
     (Step.LEAVE,      Actor.CUSTOMER): Consequence(Kind.ATTENDEE_LEFT, _CANCELLED, _DROPPED, _NONE, frees_time=True),
     (Step.LEAVE,      Actor.PROVIDER): Consequence(Kind.ATTENDEE_LEFT, _CANCELLED, _DROPPED, _NONE, frees_time=True),
     (Step.CANCEL,     Actor.CUSTOMER): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _LATE, frees_time=True),
-    (Step.CANCEL,     Actor.PROVIDER): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _ALL, frees_time=True),
+    # Staff charges a fee where they say so; without one, all of it goes back.
+    (Step.CANCEL,     Actor.PROVIDER): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _LATE, frees_time=True),
     (Step.CANCEL,     Actor.CALENDAR): Consequence(Kind.CANCELLED,     _CANCELLED, _DROPPED, _ALL, frees_time=True,
                                                    reason="Removed from the provider's calendar"),
     (Step.EXPIRE,     Actor.SYSTEM):   Consequence(Kind.EXPIRED,       _EXPIRED,   _DROPPED, _ALL, frees_time=True,

@@ -20,6 +20,8 @@ Leaves the wording for HTTP to `web/problems`.
     ├── WrongDays             the last day asked about is before the first, or too far from it
     ├── PolicyClosed          the window for cancelling or moving has closed
     ├── IllegalTransition     the lifecycle has no such step
+    ├── TooEarly              it can be said only once the appointment has begun
+    ├── NothingToCharge       no fee was agreed on for a change at this time
     ├── LimitReached          the customer has as many appointments as the service allows
     ├── IdempotencyMismatch   same key, other request
     ├── InFlight              same key, still being answered
@@ -183,6 +185,21 @@ class IllegalTransition(BookingError):
 
     status: str
     wanted: str
+
+
+@dataclass(eq=False)
+class TooEarly(BookingError):
+    """This can be said once the appointment has begun."""
+
+    begins_at: datetime
+
+
+@dataclass(eq=False)
+class NothingToCharge(BookingError):
+    """The customer agreed to no fee for cancelling now. Cancel it without charge_fee."""
+
+    free_until: datetime | None
+    """None: the terms have no fee, or those of several customers differ."""
 
 
 @dataclass(eq=False)

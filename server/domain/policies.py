@@ -7,7 +7,7 @@ Leaves whether the new time is free to `rules`.
 from datetime import datetime
 from enum import StrEnum
 
-from server.domain.errors import PolicyClosed
+from server.domain.errors import NothingToCharge, PolicyClosed
 from server.domain.lifecycle import Actor, Status
 from server.domain.terms import Approval, Terms
 
@@ -40,6 +40,20 @@ def fee_for_cancelling(terms: Terms, start: datetime, *, now: datetime, actor: A
         fee_minor=terms.cancel_fee_minor if now < start else 0,
         currency=terms.currency,
     )
+
+
+def fee_to_charge(terms: Terms, start: datetime, *, now: datetime) -> int:
+    """
+    What staff may charge for a cancellation now, in minor units: what the customer agreed to, and no more.
+
+    Raises:
+        NothingToCharge: They agreed to no fee, or cancelling is still free.
+    """
+    if not terms.cancel_fee_minor:
+        raise NothingToCharge(free_until=None)
+    if now <= terms.closes_at(start):
+        raise NothingToCharge(free_until=terms.closes_at(start))
+    return terms.cancel_fee_minor
 
 
 def check_moving(terms: Terms, start: datetime, *, now: datetime, actor: Actor) -> None:

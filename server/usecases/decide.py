@@ -5,8 +5,8 @@ Leaves cancelling to `cancel`.
 """
 
 from server.domain.appointment import Appointment
-from server.domain.errors import IllegalTransition
-from server.domain.lifecycle import OWNS_TIME, Status, Step
+from server.domain.errors import IllegalTransition, TooEarly
+from server.domain.lifecycle import OWNS_TIME, Status, Step, after
 from server.store.engine import Session
 from server.usecases.changing import current
 from server.usecases.core import Core
@@ -26,13 +26,15 @@ async def decide(
     A request owns its time from the moment it is made, so approving one needs no second look at the calendar.
 
     Raises:
-        IllegalTransition: The appointment is not in a state for it, has not begun, or began before it was approved.
+        IllegalTransition: The appointment is not in a state for it, or began before it was approved.
+        TooEarly: It has not begun.
     """
 
     async def work(session: Session) -> Appointment:
         appointment, _ = await current(session, target)
         if step in _ONLY_AFTERWARDS and session.now < appointment.start:
-            raise IllegalTransition(status=appointment.status, wanted=step)
+            after(step, appointment.status)
+            raise TooEarly(begins_at=appointment.start)
         if step is Step.APPROVE and session.now >= appointment.start:  # the sweep has not come by yet
             raise IllegalTransition(status=Status.EXPIRED, wanted=step)
         decided = after_step(appointment, step)

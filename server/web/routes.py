@@ -56,6 +56,7 @@ from server.web.shapes.appointments import (
     MoveAnswer,
     OwnMoveOrder,
     PlaceAnswer,
+    StaffCancelOrder,
     StaffRescheduleOrder,
 )
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery, MoveQuery
@@ -119,7 +120,7 @@ ROUTES: Sequence[Route] = (
           "Appointments", "The customer did not come", **DECISION),
     Route("POST", f"{APPOINTMENT}/cancel", Who.MANAGE, decisions.cancel_appointment,
           "Appointments", "Cancel for everybody",
-          body=DecisionOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
+          body=StaffCancelOrder, body_optional=True, answers={200: CancelAnswer}, idempotent=True),
     Route("POST", f"{APPOINTMENT}/reschedule", Who.MANAGE, decisions.reschedule_appointment,
           "Appointments", "Move for everybody", body=StaffRescheduleOrder, answers={200: MoveAnswer}, idempotent=True),
     *business_routes(BUSINESS),

@@ -18,6 +18,7 @@ from server.domain.errors import (
     NotOffered,
     PolicyClosed,
     SlotTaken,
+    TooEarly,
 )
 from server.domain.lifecycle import Actor, Status, Step
 from server.usecases.book import book
@@ -217,8 +218,9 @@ async def test_nobody_has_missed_an_appointment_that_has_not_begun(world: World)
     booked = await world.book(world.at(10))
     target = await target_of_staff(world.core, world.business_id, booked.appointment.uid)
 
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(TooEarly) as refused:
         await decide(world.core, target, Step.MISS, no_key(200))
+    assert refused.value.begins_at == world.at(10)
 
 
 async def test_a_slip_at_the_front_desk_can_be_corrected(world: World) -> None:

@@ -81,7 +81,8 @@ async def take_move(cell: Cell) -> None:
 
 
 async def take_cancellation(cell: Cell) -> None:
-    await cancel(cell.world.core, await cell.target(), no_key(), accepts_fee=True)
+    by_staff = cell.actor is Actor.PROVIDER
+    await cancel(cell.world.core, await cell.target(), no_key(), accepts_fee=True, charges_fee=by_staff)
 
 
 async def take_leave(cell: Cell) -> None:

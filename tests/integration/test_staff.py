@@ -288,3 +288,45 @@ async def test_M144_staff_does_not_move_over_another_appointment(world: World) -
     with pytest.raises(Exception, match="taken"):
         await reschedule(world.core, target, world.at(11), no_key())
     assert await world.doubles() == 0
+
+
+async def test_M125_staff_charges_the_fee_that_was_agreed_on(client: Client, world: World) -> None:
+    await world.service("late", change_window_min=60 * 24 * 30, cancel_fee_minor=2000)
+    booked = await world.book(world.at(10), service="late")
+    await world.sql("UPDATE services SET cancel_fee_minor = 9000 WHERE business_id = $1", world.business_id)
+
+    status, done = await cancel(client, world, booked.appointment.uid, charge_fee=True)
+
+    assert (status, done["fee"]["amount_minor"], done["fee"]["currency"]) == (200, 2000, "EUR")
+
+
+@pytest.mark.parametrize("terms", [{"cancel_fee_minor": 0}, {"cancel_fee_minor": 2000, "change_window_min": 60}])
+async def test_M125_staff_charges_nothing_that_was_not_agreed_on(
+    client: Client, world: World, terms: dict[str, int]
+) -> None:
+    await world.service("free", **{"change_window_min": 60 * 24 * 30, **terms})
+    booked = await world.book(world.at(10), service="free")
+
+    refused, problem = await cancel(client, world, booked.appointment.uid, charge_fee=True)
+    status, done = await cancel(client, world, booked.appointment.uid)
+
+    assert (refused, problem["type"]) == (409, "/problems/nothing-to-charge")
+    assert (problem["free_until"] is None) is (terms["cancel_fee_minor"] == 0)
+    assert (status, done["fee"]) == (200, None)
+
+
+async def cancel(client: Client, world: World, uid: Any, **order: Any) -> tuple[int, dict[str, Any]]:
+    path = f"/v1/businesses/{world.slug}/appointments/{uid}/cancel"
+    answer = await client.post(path, json=order, headers=world.auth)
+    return answer.status, await answer.json()
+
+
+async def test_whether_it_took_place_is_said_once_it_has_begun(client: Client, world: World) -> None:
+    booked = await world.book(world.at(10))
+    path = f"/v1/businesses/{world.slug}/appointments/{booked.appointment.uid}/no-show"
+
+    answer = await client.post(path, headers=world.auth)
+
+    problem = await answer.json()
+    assert (answer.status, problem["type"]) == (409, "/problems/too-early")
+    assert datetime.fromisoformat(problem["begins_at"]) == world.at(10)

@@ -19,7 +19,13 @@ from server.usecases.reschedule import reschedule
 from server.web.answers import as_json, json_answer, replayed
 from server.web.keys import CALLER, CORE
 from server.web.route import Handler, body_of, keyed
-from server.web.shapes.appointments import CancelAnswer, DecisionOrder, MoveAnswer, StaffRescheduleOrder
+from server.web.shapes.appointments import (
+    CancelAnswer,
+    DecisionOrder,
+    MoveAnswer,
+    StaffCancelOrder,
+    StaffRescheduleOrder,
+)
 
 
 def decision(step: Step) -> Handler:
@@ -38,8 +44,10 @@ def decision(step: Step) -> Handler:
 async def cancel_appointment(request: web.Request) -> web.Response:
     """Staff cancels the whole appointment; no window binds them."""
     once: Once[Cancelled] = Once(keyed(request), 200, lambda done: as_json(CancelAnswer.of(done)))
-    reason = body_of(request, DecisionOrder).reason
-    result = await cancel(request.app[CORE], await _target(request), once, reason=reason)
+    order = body_of(request, StaffCancelOrder)
+    result = await cancel(
+        request.app[CORE], await _target(request), once, reason=order.reason, charges_fee=order.charge_fee
+    )
     return replayed(result) if isinstance(result, Replay) else json_answer(CancelAnswer.of(result))
 
 

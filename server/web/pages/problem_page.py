@@ -99,6 +99,14 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "The business takes no online bookings from whoever asks.",
         "Contact the business.",
     ),
+    "too-early": (
+        "Whether an appointment took place, or the customer did not come, can be said once it has begun.",
+        "Ask again after begins_at. To end it before, cancel it.",
+    ),
+    "nothing-to-charge": (
+        "The terms that the customer agreed to have no fee, or cancelling is still free at this time.",
+        "Cancel it without charge_fee.",
+    ),
     "customer-limit-reached": (
         "This customer has as many upcoming appointments of this service as it allows.",
         "Cancel one, or wait until one has taken place.",

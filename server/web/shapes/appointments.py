@@ -361,6 +361,13 @@ class DecisionOrder(Shape):
     reason: Line = ""
 
 
+class StaffCancelOrder(DecisionOrder):
+    """Staff cancels."""
+
+    charge_fee: bool = False
+    """Take the fee for a late cancellation that the customer agreed to. Without it, all of the money goes back."""
+
+
 def place_answer(place: Place, policy: PolicyShape) -> PlaceAnswer:
     """A place, for the customer who has it."""
     a, t = place.appointment, place.attendee
