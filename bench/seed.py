@@ -12,6 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 
+from bench.services import SETTINGS
+from server.settings import DatabaseSettings
+from server.store.engine import Database
+from server.tokens import Vault
+from server.usecases.check_secret import adopt_secret
+
 TEAM = 10
 ZONE = "Europe/Berlin"
 DAYS = 30
@@ -58,7 +64,15 @@ def seed(url: str, size: Size) -> Seeded:
     """Fill the migrated, empty database of *url*."""
     first = datetime.now(UTC).date() + timedelta(days=8)
     asyncio.run(_fill(url, size, first))
+    asyncio.run(_settle_secret(url))
     return Seeded(url, size, first)
+
+
+async def _settle_secret(url: str) -> None:
+    """None of these bookings has a link that our secret made: without this no process would start."""
+    database = await Database.open(DatabaseSettings(url=url))
+    await adopt_secret(database, Vault([SETTINGS["BOOKABLE_SECRET_KEYS"]]))
+    await database.close()
 
 
 async def _fill(url: str, size: Size, first: date) -> None:

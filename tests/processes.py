@@ -71,7 +71,7 @@ def _running(
 
 def _wait_for(url: str, *, answers: int) -> None:
     """Until it has answered so often: connections are spread over the processes that listen already."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 110
     while answers:
         try:
             with urllib.request.urlopen(url, timeout=2):

@@ -35,8 +35,10 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
     Like `bookable up`, plus a business with the slug `demo`, its API key in DIR/demo.json, and no rate limits for
     this machine, which is why it does not answer through a proxy. Ctrl-C stops all of it; starting again continues.
     """
+    from server.embedded.data_folder import kept_secret
     from server.embedded.demo import seed_demo
     from server.embedded.stack import Stack
+    from server.tokens import Vault
 
     settings = read_settings()
     port = port or settings.http.port
@@ -44,7 +46,8 @@ def demo(port: int | None, data_dir: Path, processes: int | None, verbose: bool)
     notes = data_dir / "demo.json"
 
     async def seed(database_url: str) -> None:
-        facts = await seed_demo(database_url, earlier_key(notes), earlier_feeds(notes))
+        keys = [key.get_secret_value() for key in settings.secret.keys] or [kept_secret(data_dir)]
+        facts = await seed_demo(database_url, Vault(keys), earlier_key(notes), earlier_feeds(notes))
         write_notes(notes, base_url, facts)
         write_site(data_dir / "site", base_url, facts.business)
 

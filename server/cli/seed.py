@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from server.cli.environment import read_settings
-from server.cli.workshop import data_dir_option, database_url
+from server.cli.workshop import data_dir_option, database_url, installed_settings, vault_of
 
 
 @click.command()
@@ -26,6 +26,8 @@ def seed(data_dir: Path) -> None:
     """
     from server.embedded.demo import seed_demo
 
-    facts = asyncio.run(seed_demo(database_url(read_settings(), data_dir), None))
+    settings = read_settings()
+    url = database_url(settings, data_dir)
+    facts = asyncio.run(seed_demo(url, vault_of(installed_settings(settings, data_dir)), None))
     click.echo(f"The business `{facts.business}` is there. A key that may do everything with it, shown once:")
     click.echo(f"\n  {facts.api_key}\n")

@@ -16,6 +16,7 @@ from server.cli.environment import read_settings
 
 if TYPE_CHECKING:
     from server.settings import Settings
+    from server.tokens import Vault
     from server.usecases.core import Core
 
 T = TypeVar("T")
@@ -97,6 +98,21 @@ def installed_settings(settings: "Settings", data_dir: Path) -> "Settings":
     return settings.model_copy(update=changes)
 
 
+def vault_of(settings: "Settings") -> "Vault":
+    """
+    The secrets of an installation.
+
+    Raises:
+        click.ClickException: There are none.
+    """
+    from server.tokens import Vault
+
+    keys = [key.get_secret_value() for key in settings.secret.keys]
+    if not keys:
+        raise click.ClickException("BOOKABLE_SECRET_KEYS is not set.")
+    return Vault(keys)
+
+
 @asynccontextmanager
 async def _core(settings: "Settings", data_dir: Path) -> "AsyncIterator[Core]":
     from server.redis.changes import Changes
@@ -104,17 +120,14 @@ async def _core(settings: "Settings", data_dir: Path) -> "AsyncIterator[Core]":
     from server.redis.listeners import Listeners
     from server.store.engine import Database
     from server.store.offers import OfferBook
-    from server.tokens import Vault
     from server.usecases.core import Core
 
     installed = installed_settings(settings, data_dir)
-    keys = [key.get_secret_value() for key in installed.secret.keys]
-    if not keys:
-        raise click.ClickException("BOOKABLE_SECRET_KEYS is not set.")
+    vault = vault_of(installed)
     database = await Database.open(installed.database)
     link = RedisLink(installed.redis)
     try:
-        yield Core(database, OfferBook(), Vault(keys), Changes(link, Listeners(None)), settings.booking)
+        yield Core(database, OfferBook(), vault, Changes(link, Listeners(None)), settings.booking)
     finally:
         await database.close()
         await link.close()

@@ -28,7 +28,7 @@ from server.store.engine import Database, Session
 from server.store.feeds import find_feed, insert_feed, renew_token
 from server.store.offers import OfferBook
 from server.store.outbox import close_facts, take_facts
-from server.tokens import new_api_key, new_salt, new_token, token_hash
+from server.tokens import Vault, new_api_key, new_salt, new_token, token_hash
 from server.usecases.book import new_appointment, new_uid
 from server.usecases.claiming import Choice
 from server.usecases.render_texts import render_changed
@@ -49,11 +49,14 @@ class DemoFacts:
     """Slug, and the token of a feed of all their appointments."""
 
 
-async def seed_demo(database_url: str, api_key: str | None, feeds: Mapping[str, str] | None = None) -> DemoFacts:
+async def seed_demo(
+    database_url: str, vault: Vault, api_key: str | None, feeds: Mapping[str, str] | None = None
+) -> DemoFacts:
     """
     The demo business, made if it is not there yet; the same day makes the same business.
 
     Args:
+        vault: With the secrets of the installation, which its mails make links with.
         api_key: Of an earlier run; it is kept if it still opens the business, and replaced if not.
         feeds: Tokens of an earlier run, by provider; likewise.
     """
@@ -63,9 +66,8 @@ async def seed_demo(database_url: str, api_key: str | None, feeds: Mapping[str, 
         business_id = await business_id_of(session, demo_data.BUSINESS["slug"])
         if business_id is None:
             business_id = await _make_catalogue(session)
-            await _make_bookings(
-                session, business_id, date_in(zone(demo_data.LOCATIONS[0]["timezone"]), datetime.now(UTC))
-            )
+            today = date_in(zone(demo_data.LOCATIONS[0]["timezone"]), datetime.now(UTC))
+            await _make_bookings(session, business_id, today, vault)
             await _tell_nobody(session)
         return await _key(session, business_id, api_key), await _feeds(session, business_id, feeds or {})
 
@@ -176,7 +178,7 @@ async def _make_provider(
             )
 
 
-async def _make_bookings(session: Session, business_id: int, today: date) -> None:
+async def _make_bookings(session: Session, business_id: int, today: date, vault: Vault) -> None:
     """A week behind us and two ahead, by the rules that everybody's bookings obey."""
     chance = random.Random(f"demo {today}")  # noqa: S311  # the same day, the same bookings
     book, slug = OfferBook(), demo_data.BUSINESS["slug"]
@@ -185,12 +187,18 @@ async def _make_bookings(session: Session, business_id: int, today: date) -> Non
     for days in range(-7, 15):
         day = today + timedelta(days=days)
         for offer in chance.sample(offers, len(offers)):
-            await _book_some(session, offer, day, taken, chance)
+            await _book_some(session, vault, offer, day, taken=taken, chance=chance)
     await let_the_past_take_place(session, business_id)
 
 
 async def _book_some(
-    session: Session, offer: Offer, day: date, taken: dict[int, list[tuple[int, int]]], chance: random.Random
+    session: Session,
+    vault: Vault,
+    offer: Offer,
+    day: date,
+    *,
+    taken: dict[int, list[tuple[int, int]]],
+    chance: random.Random,
 ) -> None:
     window = day_span(offer.location.zone, day, day)
     asked = datetime.fromtimestamp(window[0], UTC) - _WEEK
@@ -203,12 +211,20 @@ async def _book_some(
         for one in picked:
             taken.setdefault(one, []).append(span)
         for _ in range(chance.randint(3, 7) if offer.service.is_class else 1):
-            await _book_one(session, offer, start, picked, asked=asked, chance=chance)
+            await _book_one(session, vault, offer, start, resources=picked, asked=asked, chance=chance)
 
 
 async def _book_one(
-    session: Session, offer: Offer, start: int, resources: list[int], *, asked: datetime, chance: random.Random
+    session: Session,
+    vault: Vault,
+    offer: Offer,
+    start: int,
+    *,
+    resources: list[int],
+    asked: datetime,
+    chance: random.Random,
 ) -> None:
+    salt = new_salt()
     name = chance.choice(demo_data.CUSTOMERS)
     email = f"{name.lower().replace(' ', '.')}@example.com"
     status = Status.PENDING if offer.service.approval is Approval.MANUAL else Status.CONFIRMED
@@ -223,8 +239,8 @@ async def _book_one(
             customer_uid=new_uid(),
             answers={},
             terms=offer.service.terms,
-            token_salt=new_salt(),
-            token_hash=token_hash(new_token()),
+            token_salt=salt,
+            token_hash=token_hash(vault.new_manage_token(salt)),
             reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC)),
             network=None,
             proved=True,

@@ -21,8 +21,11 @@ from server.embedded.errors import PortTaken
 from server.embedded.postgres import EmbeddedPostgres
 from server.embedded.redis import EmbeddedRedis
 from server.embedded.supervisor import Supervisor
-from server.settings import Settings
+from server.settings import DatabaseSettings, Settings
+from server.store.engine import Database
 from server.store.migrate import migrate
+from server.tokens import Vault
+from server.usecases.check_secret import adopt_secret
 
 log = logging.getLogger("bookable.stack")
 
@@ -65,12 +68,19 @@ class Stack:
                 database_url, redis_url = await self._start_servers(supervisor, folder)
                 before, after = await migrate(database_url)
                 log.info("database: %s", f"revision {after}" if before == after else f"{before} → {after}")
+                if self._keeps_both:
+                    await _adopt(database_url, kept_secret(folder))
                 await self.after_migrating(database_url)
                 for part in self._parts(folder, self._environment(folder, database_url, redis_url)):
                     await supervisor.start(part)
                 await self._wait_until_ready()
                 greet()
                 await supervisor.run()
+
+    @property
+    def _keeps_both(self) -> bool:
+        """Whether the database and the secret are those of the data folder, and so belong together."""
+        return self.settings.database.url is None and not self.settings.secret.keys
 
     async def _start_servers(self, supervisor: Supervisor, folder: Path) -> tuple[str, str]:
         """Addresses of Postgres and Redis: those in the settings, else ones of our own."""
@@ -151,6 +161,14 @@ class Stack:
             return False
         finally:
             connection.close()
+
+
+async def _adopt(database_url: str, secret: str) -> None:
+    database = await Database.open(DatabaseSettings(url=database_url))
+    try:
+        await adopt_secret(database, Vault([secret]))
+    finally:
+        await database.close()
 
 
 def _mark(folder: Path) -> str:

@@ -55,6 +55,20 @@ async def check_secret(database: Database, vault: Vault) -> None:
         raise WrongSecret
 
 
+async def adopt_secret(database: Database, vault: Vault) -> None:
+    """
+    Settles that the secret is this database's, unless that is settled: for where the two lie in one folder.
+
+    Raises:
+        Unavailable: Postgres is away.
+    """
+
+    async def work(session: Session) -> None:
+        await write_key_check(session, vault.seal(_WORD, Purpose.KEY_CHECK))
+
+    await database.transact(work)
+
+
 async def until_secret_fits(database: Database, vault: Vault) -> None:
     """
     Waits for Postgres, and checks then.

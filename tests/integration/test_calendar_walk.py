@@ -16,7 +16,9 @@ import pytest
 
 from server.cli.demo import write_notes
 from server.embedded.demo import seed_demo
+from server.tokens import Vault
 from tests.processes import free_port, web_processes, worker_process
+from tests.world import SECRET
 
 GUIDE = Path(__file__).parents[2] / "docs/calendars.md"
 STEPS = re.compile(r"<!-- calendar-walk-through -->\n```sh\n(.*?)```", re.DOTALL)
@@ -40,7 +42,7 @@ async def test_a_newcomer_connects_a_calendar_and_both_sides_follow_each_other(
     own_database_url: str, redis_url: str, tmp_path: Path, radicale_port: int
 ) -> None:
     assert shutil.which("curl"), "the walk-through is about curl"
-    facts = await seed_demo(own_database_url, None)
+    facts = await seed_demo(own_database_url, Vault([SECRET]), None)
     environment = {
         "BOOKABLE_MAIL_FOLDER": str(tmp_path / "mail"),
         "BOOKABLE_MAIL_SENDER": "bookings@demo.example",

@@ -10,6 +10,7 @@ import pytest
 
 from server.embedded.demo import seed_demo
 from server.store.engine import standalone
+from server.tokens import Vault
 from tests.processes import web_processes
 from tests.world import SECRET, World
 
@@ -101,10 +102,10 @@ async def test_a_business_is_founded_once(bookable: Bookable, world: World) -> N
 
 
 async def test_the_demo_business_is_the_same_however_often_it_is_seeded(own_database_url: str) -> None:
-    first = await seed_demo(own_database_url, None)
+    first = await seed_demo(own_database_url, Vault([SECRET]), None)
     async with standalone(own_database_url) as session:
         before = await session.value("SELECT count(*) FROM appointments")
-    second = await seed_demo(own_database_url, first.api_key, first.providers)
+    second = await seed_demo(own_database_url, Vault([SECRET]), first.api_key, first.providers)
 
     async with standalone(own_database_url) as session:
         facts = await session.first(

@@ -10,7 +10,8 @@ from typing import Any
 from server.app import build_app
 from server.cli.demo import write_notes
 from server.embedded.demo import seed_demo
-from tests.world import settings_for
+from server.tokens import Vault
+from tests.world import SECRET, settings_for
 
 README = Path(__file__).parents[2] / "README.md"
 STEPS = re.compile(r"<!-- walk-through -->\n```sh\n(.*?)```", re.DOTALL)
@@ -20,7 +21,7 @@ async def test_a_booking_made_with_nothing_but_the_readme_and_curl_works_first_t
     own_database_url: str, redis_url: str, aiohttp_server: Callable[..., Awaitable[Any]], tmp_path: Path
 ) -> None:
     assert shutil.which("curl"), "the walk-through is about curl"
-    facts = await seed_demo(own_database_url, None)
+    facts = await seed_demo(own_database_url, Vault([SECRET]), None)
     (tmp_path / ".data").mkdir()
     server = await aiohttp_server(build_app(settings_for(own_database_url, redis_url)))
     write_notes(tmp_path / ".data" / "demo.json", f"http://127.0.0.1:{server.port}", facts)
