@@ -120,10 +120,11 @@ _HOLD_TIME = Statement(
     """
 WITH hold AS (
     INSERT INTO holds (business_id, service_id, provider_id, location_id, starts_at, expires_at, token_hash,
-                       duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval, network)
+                       duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval, network,
+                       local_day)
     VALUES (:business_id, :service_id, :provider_id, :location_id, :starts_at, :expires_at, :token_hash,
             :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval,
-            :network::cidr)
+            :network::cidr, :local_day)
     RETURNING business_id, id
 ), claimed AS (
     INSERT INTO claims (business_id, resource_id, during, hold_id, expires_at)
@@ -143,10 +144,10 @@ _SEAT_HELD = """
 , hold AS (
     INSERT INTO holds (business_id, service_id, provider_id, location_id, appointment_id, starts_at, expires_at,
                        token_hash, duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval,
-                       network)
+                       network, local_day)
     SELECT business_id, :service_id, :provider_id, :location_id, id, starts_at, :hold_expires_at, :token_hash,
            :duration_s, :price_minor, :currency, :change_window_min, :cancel_fee_minor, :approval,
-           :network::cidr
+           :network::cidr, :local_day
       FROM appointment
 )"""
 _HOLD_FIRST_SEAT = Statement(_NEW_APPOINTMENT + _CLAIM + _SEAT_HELD + LOGGED + REMEMBERED + _OUTCOME)
@@ -380,23 +381,34 @@ async def find_class(session: Session, offer: Offer, start: datetime) -> Seat | 
 
 
 _UPCOMING = """
+SELECT (
 SELECT count(*)
   FROM customers c
   JOIN attendees t ON t.business_id = c.business_id AND t.customer_id = c.id AND t.cancelled_at IS NULL
   JOIN appointments a ON a.business_id = t.business_id AND a.id = t.appointment_id
  WHERE c.business_id = $1 AND c.email = $2 AND a.service_id = $3
-   AND a.status IN ('pending', 'confirmed') AND a.starts_at > $4
-   AND ($5::cidr IS NULL OR t.network = $5::cidr OR $6 AND t.proved_at IS NOT NULL)
+   AND a.status IN ('pending', 'confirmed') AND a.starts_at > clock_timestamp()
+   AND ($4::cidr IS NULL OR t.network = $4::cidr OR $5 AND t.proved_at IS NOT NULL)
+) + (
+-- What they are paying for is theirs already, unless it is this.
+SELECT count(*)
+  FROM holds h
+ WHERE h.business_id = $1 AND h.customer_email = $2 AND h.service_id = $3 AND h.expires_at > clock_timestamp()
+   AND h.token_hash IS DISTINCT FROM $6 AND ($4::cidr IS NULL OR h.network = $4::cidr)
+)
 """
 
 
-async def count_upcoming(session: Session, offer: Offer, order: Order) -> int:
+async def count_upcoming(session: Session, offer: Offer, order: Order, *, own_hold: bytes | None) -> int:
     """
-    How many appointments of this service the customer of *order* has before them.
+    How many appointments of this service the customer of *order* has before them, or is paying for.
 
     Of a stranger, who may have typed anybody's address, only what came from the same network counts: a refusal must not
     say who is a customer, nor may a stranger use up what belongs to one. Where the address is proved, all that was
     proved counts.
+
+    Args:
+        own_hold: Hash of the token of the hold that *order* is about, which does not count.
     """
     networks = order.choice.asked_from
     return int(
@@ -405,9 +417,9 @@ async def count_upcoming(session: Session, offer: Offer, order: Order) -> int:
             offer.business_id,
             order.customer.email,
             offer.service.id,
-            session.now,
             networks.narrow if networks else None,
             order.proved,
+            own_hold,
         )
     )
 

@@ -87,9 +87,14 @@ SELECT p.business_id, b.slug AS business, b.name AS business_name, b.email AS bu
 """
 
 
-async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> tuple[int, datetime] | None:
+async def prolong_hold(
+    session: Session, token_hash: bytes, seconds: int, *, customer_email: str | None = None
+) -> tuple[int, datetime] | None:
     """
     The hold and its claims last so long from now on, once: who asks again is told the same end.
+
+    Args:
+        customer_email: Of whoever pays: from now on it counts for their limit.
 
     Its id, and until when, or None if it is over.
     """
@@ -100,7 +105,8 @@ async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> tup
                SET expires_at = CASE WHEN prolonged_at IS NULL
                                      THEN greatest(expires_at, clock_timestamp() + make_interval(secs => $2))
                                      ELSE expires_at END,
-                   prolonged_at = coalesce(prolonged_at, clock_timestamp())
+                   prolonged_at = coalesce(prolonged_at, clock_timestamp()),
+                   customer_email = coalesce($3, customer_email)
              WHERE token_hash = $1 AND expires_at > clock_timestamp()
             RETURNING business_id, id, expires_at
         ), claimed AS (
@@ -111,6 +117,7 @@ async def prolong_hold(session: Session, token_hash: bytes, seconds: int) -> tup
         """,
         token_hash,
         float(seconds),
+        customer_email,
     )
     return (row["id"], row["expires_at"]) if row else None
 

@@ -61,10 +61,20 @@ SELECT 'unknown', c.provider_id, '{}', '{}'
 _DAYS = """
 UNION ALL
 SELECT 'days', provider_id, array_agg(local_day - date '1970-01-01'), array_agg(booked)
-  FROM (SELECT provider_id, local_day, count(*) AS booked
-          FROM appointments
-         WHERE business_id = $1 AND provider_id = ANY($6::bigint[]) AND local_day BETWEEN $7 AND $8
-           AND status IN ('pending', 'confirmed', 'completed', 'no_show')
+  FROM (SELECT provider_id, local_day, sum(booked)::bigint AS booked
+          FROM (SELECT provider_id, local_day, count(*) AS booked
+                  FROM appointments
+                 WHERE business_id = $1 AND provider_id = ANY($6::bigint[]) AND local_day BETWEEN $7 AND $8
+                   AND status IN ('pending', 'confirmed', 'completed', 'no_show')
+                 GROUP BY provider_id, local_day
+                UNION ALL
+                -- What is held is promised; a class that is only held counts once, however many hold places in it.
+                SELECT h.provider_id, h.local_day, count(DISTINCT coalesce(h.appointment_id, -h.id))
+                  FROM holds h
+                  LEFT JOIN appointments a ON a.business_id = h.business_id AND a.id = h.appointment_id
+                 WHERE h.business_id = $1 AND h.provider_id = ANY($6::bigint[]) AND h.local_day BETWEEN $7 AND $8
+                   AND h.expires_at > clock_timestamp() AND (h.appointment_id IS NULL OR a.status = 'held')
+                 GROUP BY h.provider_id, h.local_day) promised
          GROUP BY provider_id, local_day) per_day
  GROUP BY provider_id
 """

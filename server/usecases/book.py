@@ -177,7 +177,7 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
         session,
         [_promised(offer, order, promise) for offer in offers],
         start,
-        customer_remaining=await _remaining(session, offers[0], order),
+        customer_remaining=await remaining(session, offers[0], order),
         bounds=bounds_of(order.actor, override=order.override, held=promise is not None),
         wanting=wanting(core.booking, order.choice, order.customer, proved=order.proved),
         is_unproved=order.choice.proof is not None and not order.proved and not order.paid,
@@ -244,11 +244,13 @@ def _promised(offer: Offer, order: Order, promise: Promise | None) -> Offer:
     return offer.at(order.terms) if order.paid and order.terms is not None else offer
 
 
-async def _remaining(session: Session, offer: Offer, order: Order) -> int | None:
+async def remaining(session: Session, offer: Offer, order: Order) -> int | None:
+    """How many more of this service the customer of *order* may book; None is no limit."""
     limit = offer.service.per_customer_limit
     if limit is None:
         return None
-    return limit - await count_upcoming(session, offer, order)
+    own_hold = token_hash(order.hold) if order.hold is not None else None
+    return limit - await count_upcoming(session, offer, order, own_hold=own_hold)
 
 
 def new_appointment(choice: Choice, start: int, *, uid: UUID | None, status: Status) -> NewAppointment:

@@ -110,8 +110,13 @@ def locks_for(
             day = local_date(where, start)
             keys |= keys_for([Claim(offer.provider.resource_id, *day_span(where, day, day))])
         if offer.service.per_customer_limit is not None and email is not None:
-            keys.add(key_of("customer", offer.business_id, email))
+            keys.add(customer_key(offer.business_id, email))
     return in_order(keys)
+
+
+def customer_key(business_id: int, email: str) -> int:
+    """The advisory key that guards what a customer has of a business."""
+    return key_of("customer", business_id, email)
 
 
 def network_key(business_id: int, asked_from: Networks) -> int:

@@ -167,7 +167,7 @@ async def _may_take(core: Core, entry: Entry, offer: Offer, opening: Opening) ->
     if service.per_customer_limit is None:
         return True
     async with core.database.reading() as session:
-        upcoming = await count_upcoming(session, offer, order)
+        upcoming = await count_upcoming(session, offer, order, own_hold=None)
     return upcoming < service.per_customer_limit
 
 

@@ -16,7 +16,15 @@ from zoneinfo import ZoneInfo
 from server.domain.appointment import Order, title_of
 from server.domain.catalogue import Offer
 from server.domain.details import missing_details
-from server.domain.errors import BookingError, DetailsMissing, NotFound, PaymentRefused, SlotTaken, Unavailable
+from server.domain.errors import (
+    BookingError,
+    DetailsMissing,
+    LimitReached,
+    NotFound,
+    PaymentRefused,
+    SlotTaken,
+    Unavailable,
+)
 from server.domain.payments import WAITING, PaymentStatus
 from server.domain.zones import zone
 from server.payments.errors import ProviderError, ProviderRefused
@@ -34,8 +42,8 @@ from server.store.payments import (
     step_payment,
 )
 from server.tokens import token_hash
-from server.usecases.book import new_uid
-from server.usecases.claiming import check_shown, offers_for
+from server.usecases.book import new_uid, remaining
+from server.usecases.claiming import check_shown, customer_key, offers_for
 from server.usecases.core import Core
 from server.usecases.hold import release
 from server.usecases.paid_order import UnreadableOrder, seal_order, unseal_order
@@ -82,6 +90,7 @@ async def start_payment(
     Raises:
         NotFound, DetailsMissing: As for `book`.
         TermsChanged: The customer was shown other terms than those of the hold.
+        LimitReached: The customer may not book more of this service, what they are paying for included.
         SlotTaken: The hold is over, or for another time.
         PaymentRefused: The provider of payments says no.
         Unavailable: The provider is away, or none is set up; the hold stays.
@@ -179,7 +188,11 @@ async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: in
     sealed = seal_order(core.vault, order, length=timedelta(seconds=offer.service.terms.duration_s))
 
     async def work(session: Session) -> Payment:
-        prolonged = await prolong_hold(session, token_hash(order.hold or ""), hold_s)
+        left = await remaining(session, offer, order)
+        if left is not None and left <= 0:
+            raise LimitReached(limit=offer.service.per_customer_limit or 0)
+        own = token_hash(order.hold or "")
+        prolonged = await prolong_hold(session, own, hold_s, customer_email=order.customer.email)
         if prolonged is None:
             raise SlotTaken
         hold_id, expires_at = prolonged
@@ -199,7 +212,9 @@ async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: in
         assert payment is not None
         return payment
 
-    return await core.database.transact(work)
+    # Two payments of one customer at once are one after the other: a limit counts what is being paid for.
+    locks = [customer_key(offer.business_id, order.customer.email)]
+    return await core.database.transact(work, locks=locks)
 
 
 async def read_payment(core: Core, uid: UUID, *, business_id: int | None = None) -> Payment:

@@ -32,7 +32,7 @@ class Target:
     @property
     def gives_up_its_time(self) -> bool:
         """Whether moving frees the time: a class goes on without one customer, unless it was the last."""
-        return self.attendee is None or self.appointment.capacity == 1 or self.appointment.seats_taken <= 1
+        return self.attendee is None or not self.appointment.shared or self.appointment.seats_taken <= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

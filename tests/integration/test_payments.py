@@ -380,3 +380,21 @@ async def test_M124_what_is_paid_is_not_moved_to_another_price(
     assert (refused.status, (await refused.json())["type"]) == (409, "/problems/conflict")
     assert "is paid" in (await refused.json())["detail"]
     assert (same.status, (await same.json())["id"]) == (200, uid)
+
+
+async def test_M124_what_a_customer_is_paying_for_counts_for_their_limit(
+    shop: Client, world: World, stripe: Stripe
+) -> None:
+    await edit(world, per_customer_limit=1)
+    orders = [
+        {**world.order_json(world.at(hour)), "hold": (await world.hold(world.at(hour))).token} for hour in (10, 14)
+    ]
+    orders[1]["customer"] = orders[0]["customer"]
+    path = f"/v1/businesses/{world.slug}/payments"
+
+    first = await shop.post(path, json=orders[0])
+    again = await shop.post(path, json=orders[0])
+    second = await shop.post(path, json=orders[1])
+
+    assert (first.status, again.status, second.status) == (201, 201, 409)
+    assert (await second.json())["type"] == "/problems/customer-limit-reached"

@@ -132,6 +132,8 @@ holds = tenant_table(
     Column("network", CIDR),
     Column("prolonged_at", DateTime(timezone=True)),
     Column("duration_s", Integer, nullable=False),
+    Column("local_day", Date, nullable=False),
+    Column("customer_email", String(254)),
     *_terms(),
     created_at(),
     belongs_to("service_id", "services", ondelete="CASCADE"),
@@ -141,10 +143,14 @@ holds = tenant_table(
     CheckConstraint("duration_s > 0", name="duration"),
     Index("ix_holds_token_hash", "token_hash"),
     Index("ix_holds_expires", "expires_at"),
+    Index("ix_holds_provider_day", "business_id", "provider_id", "local_day"),
     Index("ix_holds_network", "business_id", "network", postgresql_where=text("network IS NOT NULL")),
     Index("ix_holds_appointment", "business_id", "appointment_id", postgresql_where=text("appointment_id IS NOT NULL")),
 )
-"""A hold of a whole time owns claims; a hold of a seat in a class names its appointment instead."""
+"""
+A hold of a whole time owns claims; a hold of a seat in a class names its appointment instead. Whose it is, is known
+once they pay.
+"""
 
 claims = tenant_table(
     "claims",
