@@ -143,10 +143,13 @@ def _check_asked(offer: Offer, order: Order, *, known_anew: bool) -> None:
     """
     Whether the customer says, and has paid, what the service wants.
 
-    What is at hand may be old, and no query has noticed yet: nobody is refused for what was not just read.
+    What is at hand may be old, and no query has noticed yet: nobody is refused for what was not just read. Whoever has
+    paid was asked before: a question of later is no reason to give the money back.
     """
+    if order.paid:
+        return
     lacking = missing_details(offer.service, order.customer, order.answers)
-    owes = offer.service.pays_online and not order.paid
+    owes = offer.service.pays_online
     if (lacking or owes) and not known_anew:
         raise CatalogueChanged
     if lacking:

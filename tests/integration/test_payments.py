@@ -398,3 +398,17 @@ async def test_M124_what_a_customer_is_paying_for_counts_for_their_limit(
 
     assert (first.status, again.status, second.status) == (201, 201, 409)
     assert (await second.json())["type"] == "/problems/customer-limit-reached"
+
+
+async def test_M124_a_question_of_later_does_not_give_the_money_back(
+    shop: Client, world: World, stripe: Stripe
+) -> None:
+    await begin(shop, world)
+    await world.sql(
+        "UPDATE services SET phone_required = true,"
+        """ questions = '[{"key": "why", "label": "Why?", "kind": "text", "required": true, "options": []}]'"""
+    )
+
+    await pay(shop, stripe)
+
+    assert await status_of(world) == ["booked"]
