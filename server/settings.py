@@ -315,7 +315,7 @@ class SmsSettings(BaseModel):
 class WebhookSettings(BaseModel):
     """`BOOKABLE_WEBHOOK_*`: calls to the endpoints of businesses."""
 
-    timeout_s: float = Field(default=10.0, ge=0.1)
+    timeout_s: float = Field(default=15.0, ge=0.1)
     """Longest that one attempt may take."""
 
     rotation_h: int = Field(default=24, ge=0)

@@ -21,6 +21,22 @@ def verify_twilio_signature(token: str, url: str, params: Mapping[str, str], sig
     """
     if not token:
         return False
-    text = url + "".join(name + params[name] for name in sorted(params))
-    expected = base64.b64encode(hmac.digest(token.encode(), text.encode(errors="surrogatepass"), "sha1"))
-    return hmac.compare_digest(expected, signature.encode(errors="surrogateescape"))
+    fields = "".join(name + params[name] for name in sorted(params))
+    given = signature.encode(errors="surrogateescape")
+    return any(hmac.compare_digest(_signed(token, each + fields), given) for each in _with_and_without_port(url))
+
+
+def _signed(token: str, text: str) -> bytes:
+    return base64.b64encode(hmac.digest(token.encode(), text.encode(errors="surrogatepass"), "sha1"))
+
+
+def _with_and_without_port(url: str) -> tuple[str, str]:
+    """Twilio signs addresses with a port sometimes with it and sometimes without (twilio/twilio-python 392)."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    name, colon, port = host.rpartition(":")
+    has_port = bool(colon) and port.isdecimal()
+    usual = "443" if scheme == "https" else "80"
+    return f"{scheme}://{name if has_port else host}{slash}{path}", (
+        url if has_port else f"{scheme}://{host}:{usual}{slash}{path}"
+    )

@@ -7,6 +7,7 @@ Leaves the mail to `ics/itip/mail`, and when to try again to `domain/backoff`.
 import asyncio
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -32,6 +33,15 @@ _GOODBYE_S = 1.0
 
 _UNAVAILABLE = frozenset({421, 454, 530, 534, 535, 538})
 """The server as a whole, or who we are to it, whatever the message (RFC 5321, 3.8; RFC 4954, 4.2 and 6)."""
+
+
+_TOO_LARGE = 552
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_ACCOUNT = frozenset({"5.2.0", "5.2.252", "5.4.5", "5.7.30", "5.7.60"})
+"""
+What relays say about our account, with a 5xx: the limit of a day (Google 5.4.5, Exchange 5.2.0), not allowed to send as
+this address (Exchange 5.2.252, 5.7.60), the way to log in was switched off (Exchange 5.7.30). Every mail would fail.
+"""
 
 
 class MailTransport(Protocol):
@@ -176,9 +186,11 @@ class _Transfer:
         self.handed_over = False
 
     async def run(self, client: SMTP) -> Outcome:
+        asked_for_sender = True  # a lasting no to that is about us, whoever the mail is to
         sender, recipient = (self._message[name].addresses[0].addr_spec for name in ("From", "To"))
         try:
             await client.mail(sender)
+            asked_for_sender = False
             await client.rcpt(recipient)
             if not self._may_send():
                 await client.rset()
@@ -186,12 +198,19 @@ class _Transfer:
             self.handed_over = True
             answer = await client.data(bytes(self._message))
         except SMTPResponseException as error:
-            if error.code in _UNAVAILABLE:
+            about_us = asked_for_sender and error.code >= 500 and error.code != _TOO_LARGE
+            if about_us or error.code in _UNAVAILABLE or _is_about_account(error.message):
                 raise
             with contextlib.suppress(SMTPException):
                 await client.rset()
             return _answered(error.code, error.message)
         return _answered(answer.code, answer.message)
+
+
+def _is_about_account(text: str) -> bool:
+    """Whether a refusal after MAIL FROM speaks of who we are, and not of this mail (RFC 3463)."""
+    code = _ENHANCED.match(text)
+    return code is not None and code[0] in _ACCOUNT
 
 
 def _answered(code: int, text: str) -> Outcome:
@@ -203,7 +222,8 @@ def _answered(code: int, text: str) -> Outcome:
 def _failure(error: Exception, *, handed_over: bool) -> Outcome:
     """Trouble with the server: the mail is not to blame."""
     if isinstance(error, SMTPResponseException):
-        what = "refuses our user name" if isinstance(error, SMTPAuthenticationError) else "is not available"
+        refuses_us = isinstance(error, SMTPAuthenticationError)
+        what = "refuses our user name" if refuses_us else "does not take mail from us now"
         detail, code, text = f"the mail server {what}: {error.code}", error.code, error.message
     else:
         detail, code, text = f"the mail server did not answer: {type(error).__name__}", None, str(error)

@@ -17,11 +17,13 @@ from server.channels.accent import accent_of
 from server.channels.foreign_text import narrowed, shortened, unlinked
 from server.domain.appointment import where_of
 from server.domain.channels import Recipient
+from server.domain.sms_segments import segments
 from server.domain.terms import Terms
 from server.voice import Voice
 from server.voice_terms import say_terms
 
-SMS_CHARACTERS = 300
+SMS_SEGMENTS = 3
+"""Each is paid for."""
 _NAME_CHARACTERS, _SMS_NAME_CHARACTERS = 80, 40
 """So much of a name stands in a subject or text message: behind it comes the time, which must not be cut off."""
 
@@ -330,13 +332,15 @@ def render_feed_address(business_name: str, accent: str, *, address: str, locale
 
 
 def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> str:
-    """A text message: at most `SMS_CHARACTERS`, the link whole or not at all."""
+    """A text message: at most `SMS_SEGMENTS`, the link whole or not at all."""
     voice, beside = _clocks(facts, locale, zone)
     words = _words(kind, recipient)
     places = _places(facts, voice, beside, most=_SMS_NAME_CHARACTERS)
-    said = narrowed(f"{places['business']}: {voice.say(words.subject, **places)}")[:SMS_CHARACTERS]
+    said = narrowed(f"{places['business']}: {voice.say(words.subject, **places)}")
+    while segments(said) > SMS_SEGMENTS:
+        said = said[:-1]
     with_link = f"{said} {_link(words, facts)}".strip()
-    return with_link if len(with_link) <= SMS_CHARACTERS else said
+    return with_link if segments(with_link) <= SMS_SEGMENTS else said
 
 
 def _words(kind: MessageKind, recipient: Recipient) -> _Words:

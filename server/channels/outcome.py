@@ -37,3 +37,5 @@ class Outcome:
     """How long the peer asked us to wait."""
     peer_trouble: bool = False
     """The peer as a whole is in trouble, not this message: counts towards its circuit breaker."""
+    sender_code: int | None = None
+    """The peer's code where it does not take us as the sender: somebody has to solve it there."""

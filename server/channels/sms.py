@@ -7,7 +7,8 @@ their signature to `sms_signature`.
 
 import base64
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -16,6 +17,8 @@ import orjson
 
 from server.channels.outcome import Outcome, Verdict
 from server.channels.phone import masked, why_not_texted
+from server.domain.sms_segments import segments
+from server.domain.sms_status import ERRORS, Concern
 from server.outbound import Answer, Outbound, OutboundError, Refused
 from server.settings import SmsSettings
 
@@ -23,15 +26,11 @@ log = logging.getLogger(__name__)
 
 _LARGEST_ANSWER = 64 * 1024
 
-_NEVER: Mapping[int, str] = {
-    21211: "The service does not know this number.",
-    21408: "The service does not text to this country.",
-    21610: "The recipient has asked for no more text messages.",
-    21612: "The service cannot reach this number.",
-    21614: "This is no mobile number.",
-    21617: "The text is too long.",
-}
-"""Error codes with which trying again is no use. Others may be mended: a wrong token, a sender that is not set up."""
+_SERVICE_SID = re.compile(r"MG[0-9a-fA-F]{32}")
+"""Of a messaging service; anything else that begins like it is the name of a sender."""
+
+_NEVER = frozenset({Concern.MESSAGE, Concern.ASKED})
+"""With these trying again is no use. A sender that is not set up may be mended."""
 
 _NOT_OURS = Outcome(verdict=Verdict.RETRY, detail="no longer ours to send")
 
@@ -113,32 +112,36 @@ class TwilioSms:
                 status=error.begun.status if error.begun else None,
                 peer_trouble=not isinstance(error, Refused),
             )
-        return _outcome(answer, now=datetime.now(UTC))
+        return _outcome(answer, parts=segments(text), now=datetime.now(UTC))
 
     def _form(self, *, to: str, text: str, message_id: str) -> dict[str, str]:
         sender = self._settings.sender
-        sender_field = "MessagingServiceSid" if sender.startswith("MG") else "From"
+        sender_field = "MessagingServiceSid" if _SERVICE_SID.fullmatch(sender) else "From"
         callback = f"{self._status_url}/{quote(message_id, safe='')}"
         return {"To": to, sender_field: sender, "Body": text, "StatusCallback": callback}
 
 
-def _outcome(answer: Answer, *, now: datetime) -> Outcome:
+def _outcome(answer: Answer, *, parts: int, now: datetime) -> Outcome:
     said = _json_object(answer.body)
     if answer.is_success:
         return Outcome(
             verdict=Verdict.SENT,
-            detail=f"HTTP {answer.status}",
+            detail=f"HTTP {answer.status}, {parts} part{'s' if parts > 1 else ''}",
             status=answer.status,
             remote_id=str(said.get("sid", "")),
         )
     code = said.get("code")
-    never = _NEVER.get(code) if isinstance(code, int) and answer.status == 400 else None
+    error = ERRORS.get(code) if isinstance(code, int) and answer.status == 400 else None
+    never = error is not None and error.concern in _NEVER
+    of_sender = error is not None and error.concern is Concern.SENDER
+    known = error.says if error is not None else f"HTTP {answer.status}"
     return Outcome(
         verdict=Verdict.REFUSED if never else Verdict.RETRY,
-        detail=never or f"HTTP {answer.status}" + (f", code {code}" if isinstance(code, int) else ""),
+        detail=known + (f", code {code}" if isinstance(code, int) and not never else ""),
         status=answer.status,
         retry_after_s=None if never else answer.retry_after_s(now=now),
-        peer_trouble=answer.status >= 500 or answer.status in {401, 403, 429},
+        peer_trouble=answer.status >= 500 or answer.status in {401, 403, 429} or of_sender,
+        sender_code=code if of_sender else None,
     )
 
 

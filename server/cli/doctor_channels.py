@@ -4,15 +4,17 @@ Owns what `bookable doctor` says about the ways out and in: mail, text messages,
 Leaves the database, Redis and the web address to `doctor`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from server.cli.doctor import Finding
 
 if TYPE_CHECKING:
-    from server.settings import MailSettings, Settings
+    from server.settings import MailSettings, PaymentSettings, Settings
 
 _PATIENCE_S = 5
+_STRIPE = "payment through Stripe"
 
 
 async def examine_channels(settings: "Settings") -> AsyncIterator[Finding]:
@@ -20,7 +22,7 @@ async def examine_channels(settings: "Settings") -> AsyncIterator[Finding]:
     yield await _mail(settings.mail)
     yield _answers(settings)
     yield _sms(settings)
-    yield _payment(settings)
+    yield await _payment(settings)
 
 
 async def _mail(mail: "MailSettings") -> Finding:
@@ -74,13 +76,32 @@ def _sms(settings: "Settings") -> Finding:
     return Finding(f"text messages through {sms.url}, to {', '.join(sms.countries) or 'all countries'}")
 
 
-def _payment(settings: "Settings") -> Finding:
+async def _payment(settings: "Settings") -> Finding:
     payment = settings.payment
     if payment.stripe_key is None:
         return Finding("payment online is not set up (BOOKABLE_PAYMENT_STRIPE_KEY)")
     if payment.stripe_webhook_secret is None:
         return Finding(
-            "payment through Stripe",
-            "Set BOOKABLE_PAYMENT_STRIPE_WEBHOOK_SECRET: without it no payment is heard of until its hold runs out.",
+            _STRIPE,
+            "Set BOOKABLE_PAYMENT_STRIPE_WEBHOOK_SECRET: without it no payment is heard of until somebody looks.",
         )
-    return Finding("payment through Stripe")
+    return await _stripe_endpoints(payment, f"{settings.http.base_url}/v1/inbound/stripe")
+
+
+async def _stripe_endpoints(payment: "PaymentSettings", url: str) -> Finding:
+    from server.payments.errors import ProviderError, ProviderRefused
+    from server.payments.stripe_endpoints import missing_events
+
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            missing = await missing_events(payment, url)
+    except ProviderRefused as error:
+        return Finding(_STRIPE, f"Let the key read webhook endpoints, or look for yourself: {error}", is_advice=True)
+    except (ProviderError, TimeoutError) as error:
+        return Finding(_STRIPE, f"Stripe cannot be asked: {type(error).__name__}: {error}")
+    if missing is None:
+        return Finding(_STRIPE, f"Add a webhook endpoint at Stripe that calls {url}.", is_advice=True)
+    if missing:
+        what = ", ".join(missing)
+        return Finding(_STRIPE, f"Add these events to the endpoint at Stripe: {what}.", is_advice=True)
+    return Finding(f"{_STRIPE}, which tells us of everything")

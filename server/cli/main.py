@@ -10,7 +10,7 @@ import click
 
 COMMANDS = (
     *("demo", "up", "web", "worker", "migrate", "doctor"),
-    *("business", "api-key", "seed", "explain", "prove", "dead-letters", "rotate-secrets"),
+    *("business", "api-key", "seed", "explain", "prove", "dead-letters", "suppressions", "rotate-secrets"),
 )
 
 

@@ -41,6 +41,8 @@ class Kind(StrEnum):
     CALENDAR_PUT_BACK = "calendar.put_back"
     CALENDAR_CONFLICT = "calendar.conflict"
     CALENDAR_TROUBLE = "calendar.trouble"
+    SMS_TROUBLE = "sms.trouble"
+    ENDPOINT_DISABLED = "webhook.disabled"
     RENAMED = "catalogue.renamed"
     WEBHOOK_TEST = "webhook.test"
 

@@ -22,6 +22,8 @@ NOTICES: Mapping[str, Telling] = {
     Kind.PAYMENT_REFUND_FAILED: Telling(None, "payment_refund_failed"),
     Kind.PAYMENT_FAILED: Telling(None, "payment_failed"),
     Kind.PAYMENT_DISPUTED: Telling(None, "payment_disputed"),
+    Kind.SMS_TROUBLE: Telling(None, "sms_trouble"),
+    Kind.ENDPOINT_DISABLED: Telling(None, "endpoint_disabled"),
     Kind.CALENDAR_PUT_BACK: Telling(None, "calendar_put_back"),
     Kind.CALENDAR_CONFLICT: Telling(None, "calendar_conflict"),
     Kind.CALENDAR_TROUBLE: Telling(None, "calendar_trouble"),
@@ -36,6 +38,8 @@ BRING_ADDRESS = frozenset(
         Kind.PAYMENT_REFUND_FAILED,
         Kind.PAYMENT_FAILED,
         Kind.PAYMENT_DISPUTED,
+        Kind.SMS_TROUBLE,
+        Kind.ENDPOINT_DISABLED,
         Kind.CALENDAR_TROUBLE,
     }
 )

@@ -24,6 +24,7 @@ _OF_ROOM: Mapping[str, tuple[str, ...]] = {
     "waitlist": _WAITLIST,
     "payment": _PAYMENT,
     "calendar": _APPOINTMENT,
+    "sms": ("code", "detail"),
     "webhook": (),
 }
 """By the first word of a kind."""
@@ -31,6 +32,7 @@ _OF_ROOM: Mapping[str, tuple[str, ...]] = {
 _MORE: Mapping[str, tuple[str, ...]] = {
     Kind.ANSWERED: ("partstat",),
     Kind.CALENDAR_CONFLICT: ("conflict", "busy_start", "busy_end"),
+    Kind.ENDPOINT_DISABLED: ("webhook", "detail"),
     Kind.CALENDAR_TROUBLE: ("connection", "name", "email", "state", "detail"),
 }
 

@@ -201,8 +201,14 @@ WITH told AS (
         AS report (business_id, id, attempt, state, verdict, status, detail, response, remote_id, retry_in_s, took_ms)
 ), mine AS (
     UPDATE deliveries d
-       SET state = told.state, status = told.status, detail = told.detail,
-           remote_id = coalesce(told.remote_id, d.remote_id), lease_until = NULL, lost = 0,
+       -- Its service may have been faster than we, and have said what became of it.
+       SET state = CASE WHEN told.state = 'sent' AND d.remote_id = told.remote_id
+                             AND d.remote_status IN ('undelivered', 'failed', 'canceled') THEN 'undelivered'
+                        ELSE told.state END,
+           detail = CASE WHEN d.remote_id = told.remote_id AND d.remote_status <> '' THEN d.detail ELSE told.detail END,
+           remote_status = CASE WHEN told.remote_id IS NULL OR d.remote_id = told.remote_id THEN d.remote_status
+                                ELSE '' END,
+           status = told.status, remote_id = coalesce(told.remote_id, d.remote_id), lease_until = NULL, lost = 0,
            tries = d.tries + (told.verdict <> 'skipped')::int,
            due_at = CASE WHEN told.state = 'retrying' THEN clock_timestamp() + make_interval(secs => told.retry_in_s)
                          ELSE d.due_at END,

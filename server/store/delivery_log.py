@@ -133,30 +133,5 @@ async def unpark(session: Session) -> int:
     )
 
 
-async def suppress(session: Session, business_id: int, *, channel: str, target: str, scope: str, reason: str) -> None:
-    """*target* wants no more of *scope*."""
-    await session.execute(
-        "INSERT INTO suppressions (business_id, channel, target, scope, reason) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT DO NOTHING",
-        business_id,
-        channel,
-        target,
-        scope,
-        reason,
-    )
-
-
-async def note_sms_status(session: Session, uid: UUID, remote_id: str, detail: str) -> tuple[int, str] | None:
-    """What became of a text message, as its service says: `(business id, number)`; None if we sent no such one."""
-    row = await session.first(
-        "UPDATE deliveries SET detail = $3 WHERE uid = $1 AND remote_id = $2 AND channel = 'sms'"
-        " RETURNING business_id, target",
-        uid,
-        remote_id,
-        detail,
-    )
-    return (row["business_id"], row["target"]) if row else None
-
-
 def _logged(row: Row) -> Logged:
     return Logged(**dict(row))

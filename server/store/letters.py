@@ -31,6 +31,7 @@ class Sender:
     phone: str
     website: str
     accent: str
+    locale: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +80,17 @@ class Letter:
 
 
 _SENDERS = """
-SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme, clock_timestamp() AS now,
+SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme, b.locale, clock_timestamp() AS now,
        (SELECT array_agg(s.scope) FROM suppressions s
-         WHERE s.business_id = b.id AND s.channel = d.channel AND s.target = d.target) AS unwanted,
+         WHERE s.business_id = b.id AND s.channel = d.channel AND s.target = d.target
+           AND (s.until IS NULL OR s.until > clock_timestamp())) AS unwanted,
        (SELECT count(*) FROM deliveries o
-         WHERE o.channel = d.channel AND o.target = d.target AND o.state = 'sent'
+         WHERE o.channel = d.channel AND o.target = d.target AND o.state IN ('sent', 'undelivered')
            AND o.created_at > clock_timestamp() - interval '1 day') AS sent_today,
        unproved.today AS unproved_today, unproved.this_hour AS unproved_this_hour,
        CASE WHEN d.channel = 'sms' THEN (
            SELECT count(*) FROM deliveries o
-            WHERE o.business_id = b.id AND o.channel = 'sms' AND o.state = 'sent'
+            WHERE o.business_id = b.id AND o.channel = 'sms' AND o.state IN ('sent', 'undelivered')
               AND o.created_at > clock_timestamp() - interval '1 day') ELSE 0 END AS of_business_today
   FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) d (business_id, id, channel, target)
   JOIN businesses b ON b.id = d.business_id
@@ -174,6 +176,7 @@ def _letter(row: Row, found: tuple[Place, Surroundings] | None, offer: WaitlistO
             phone=row["phone"],
             website=row["website"],
             accent=_accent(row["theme"]),
+            locale=row["locale"],
         ),
         addressee=Addressee(
             unwanted=frozenset(row["unwanted"] or ()),

@@ -24,6 +24,9 @@ class Endpoint:
     url: str
     secrets_sealed: Sequence[bytes]
     active: bool
+    uid: UUID
+    failing_since: datetime | None
+    """Of the first call that failed, after the last that did not."""
 
 
 _SUBSCRIBED = """
@@ -49,7 +52,7 @@ async def subscribed(session: Session, facts: Sequence[tuple[int, str]]) -> dict
 async def find_endpoint(session: Session, business_id: int, endpoint_id: int) -> Endpoint | None:
     """The endpoint with its secrets: for a while after a rotation there are two."""
     row = await session.first(
-        "SELECT url, secret_sealed, active,"
+        "SELECT url, secret_sealed, active, uid, failing_since,"
         " CASE WHEN previous_until > clock_timestamp() THEN previous_secret_sealed END AS previous"
         " FROM webhook_endpoints WHERE business_id = $1 AND id = $2",
         business_id,
@@ -58,17 +61,31 @@ async def find_endpoint(session: Session, business_id: int, endpoint_id: int) ->
     if row is None:
         return None
     secrets = [secret for secret in (row["secret_sealed"], row["previous"]) if secret is not None]
-    return Endpoint(row["url"], secrets, row["active"])
+    return Endpoint(row["url"], secrets, row["active"], row["uid"], row["failing_since"])
 
 
-async def disable(session: Session, business_id: int, endpoint_id: int, reason: str) -> None:
-    """Calls it no more, until somebody switches it on again."""
-    await session.execute(
-        "UPDATE webhook_endpoints SET active = false, disabled_reason = $3, version = version + 1,"
-        " updated_at = clock_timestamp() WHERE business_id = $1 AND id = $2",
+async def disable(session: Session, business_id: int, endpoint_id: int, reason: str) -> Row | None:
+    """Calls it no more, until somebody switches it on again; whom to tell, or None if it was off already."""
+    return await session.first(
+        "UPDATE webhook_endpoints e SET active = false, disabled_reason = $3, failing_since = NULL,"
+        " version = e.version + 1, updated_at = clock_timestamp()"
+        "  FROM businesses b WHERE b.id = e.business_id AND e.business_id = $1 AND e.id = $2 AND e.active"
+        " RETURNING b.email, b.locale",
         business_id,
         endpoint_id,
         reason,
+    )
+
+
+async def note_health(session: Session, business_id: int, endpoint_id: int, *, well: bool) -> None:
+    """A call of it has worked, or failed like those since the first that failed."""
+    await session.execute(
+        "UPDATE webhook_endpoints"
+        "   SET failing_since = CASE WHEN NOT $3 THEN coalesce(failing_since, clock_timestamp()) END"
+        " WHERE business_id = $1 AND id = $2",
+        business_id,
+        endpoint_id,
+        well,
     )
 
 
@@ -135,7 +152,7 @@ async def change_endpoint(session: Session, business_id: int, endpoint_id: int, 
     """Another url, description, kinds; on or off. Switching it on forgets why it was off."""
     await session.execute(
         "UPDATE webhook_endpoints SET url = $3, description = $4, kinds = $5, active = $6,"
-        " disabled_reason = CASE WHEN $6 THEN '' ELSE disabled_reason END, version = version + 1,"
+        " disabled_reason = CASE WHEN $6 THEN '' ELSE disabled_reason END, failing_since = NULL, version = version + 1,"
         " updated_at = clock_timestamp() WHERE business_id = $1 AND id = $2",
         business_id,
         endpoint_id,

@@ -1,5 +1,5 @@
 """
-Owns looking at what was sent and sending it again, and taking back what people or their services say about it.
+Owns looking at what was sent, sending it again, and stopping it for whoever wants no more.
 
 Leaves sending to the worker.
 """
@@ -15,15 +15,11 @@ from server.store.delivery_log import (
     attempts_of,
     dead_ids,
     list_deliveries,
-    note_sms_status,
     send_again,
-    suppress,
 )
 from server.store.engine import Session
+from server.store.suppressions import suppress
 from server.usecases.core import Core
-
-_NEVER_AGAIN = frozenset({"21610", "30003", "30004", "30005", "30006"})
-"""Twilio's codes for numbers that asked for no more, are unknown, or cannot be reached at all."""
 
 
 async def page_of_deliveries(
@@ -91,25 +87,5 @@ async def unsubscribe(core: Core, token: str) -> None:
 
     async def work(session: Session) -> None:
         await suppress(session, business_id, channel="mail", target=email, scope="reminders", reason="unsubscribed")
-
-    await core.database.transact(work)
-
-
-async def hear_of_sms(core: Core, uid: UUID, remote_id: str, status: str, code: str) -> None:
-    """
-    What a service says about a text message.
-
-    Raises:
-        NotFound: We sent none with this id.
-    """
-
-    async def work(session: Session) -> None:
-        detail = f"{status}, code {code}" if code else status
-        found = await note_sms_status(session, uid, remote_id, detail[:200])
-        if found is None:
-            raise NotFound(what="message")
-        if code in _NEVER_AGAIN:
-            business_id, number = found
-            await suppress(session, business_id, channel="sms", target=number, scope="all", reason=f"code {code}")
 
     await core.database.transact(work)

@@ -184,6 +184,8 @@ def _once(fact: OpenFact, message: str) -> str:
         return f"feed:{fact.created_at:%Y-%m-%dT%H}"  # whoever asks again and again sends one mail an hour
     if message == "payment_returned":
         return f"returned:{fact.payload['payment']}"  # once on its way, or there at once
+    if fact.kind == Kind.SMS_TROUBLE:
+        return f"sms:{fact.created_at:%Y-%m-%d}"
     if fact.kind == Kind.PAYMENT_FAILED:
         return f"failed:{fact.created_at:%Y-%m-%dT%H}"  # what is wrong for one customer mostly is for the next
     return f"fact:{fact.id}"

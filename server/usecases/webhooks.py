@@ -18,9 +18,11 @@ from server.store.engine import Session
 from server.store.idempotency import remember
 from server.store.outbox import add_fact
 from server.store.webhook_endpoints import (
+    Endpoint,
     EndpointRow,
     change_endpoint,
     delete_endpoint,
+    disable,
     find_endpoint_row,
     insert_endpoint,
     list_endpoints,
@@ -191,3 +193,12 @@ async def _note(session: Session, editor: Editor, row: EndpointRow, action: str,
         subject_key=str(row.uid),
         changes=changes,
     )
+
+
+async def switch_off(session: Session, business_id: int, endpoint_id: int, endpoint: Endpoint, reason: str) -> None:
+    """Calls *endpoint* no more, and tells its owner another way."""
+    owner = await disable(session, business_id, endpoint_id, reason)
+    if owner is None:
+        return
+    told = {"email": owner["email"], "locale": owner["locale"], "webhook": str(endpoint.uid), "url": endpoint.url}
+    await add_fact(session, business_id, Kind.ENDPOINT_DISABLED, {"v": 1, **told, "detail": reason})

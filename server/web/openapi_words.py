@@ -33,6 +33,7 @@ TAGS: Mapping[str, str] = {
     "Payments": "Paying for a held time before it is booked.",
     "Waitlist": "Waiting for a time to become free, and taking the one that is offered.",
     "Webhooks": "Endpoints of yours that are called when something happens, and what was sent to whom.",
+    "Messages": "Addresses that get no more mails or text messages, and sending to them again.",
     "Pages": "For people: the booking page, the page behind the links in mails, the widget.",
     "Inbound": "Calls from services outside; each is signed by whoever makes it.",
     "Operation": "For whoever runs this server.",

@@ -23,6 +23,7 @@ from server.web.api.deliveries import delivery_routes
 from server.web.api.feeds import feed_management_routes
 from server.web.api.managed_appointments import appointment_routes
 from server.web.api.payments import payment_routes
+from server.web.api.suppressions import suppression_routes
 from server.web.api.waitlist import waitlist_routes
 from server.web.api.webhooks import webhook_routes
 from server.web.cors import preflight
@@ -133,6 +134,7 @@ ROUTES: Sequence[Route] = (
     *payment_routes(BUSINESS),
     *webhook_routes(BUSINESS),
     *delivery_routes(BUSINESS),
+    *suppression_routes(BUSINESS),
     *calendar_routes(BUSINESS),
     *feed_management_routes(BUSINESS, PLACE),
     *feed_routes(),
@@ -184,6 +186,9 @@ ROUTES: Sequence[Route] = (
           checks_sender=True),
     Route("POST", "/v1/inbound/sms/{id}", Who.PUBLIC, inbound_sms.receive_sms_status,
           "Inbound", "What became of a text message (Twilio)", answers={204: None}, refuses=SIGNED),
+    Route("POST", "/v1/inbound/sms", Who.PUBLIC, inbound_sms.receive_sms,
+          "Inbound", "Somebody has answered a text message (Twilio): START lifts what STOP did", answers={204: None},
+          refuses=SIGNED),
     Route("GET", "/v1/oauth/callback", Who.PUBLIC, get_sign_in,
           "Inbound", "Where a calendar service sends its user back to", query=SignInQuery,
           answers={200: None}, media_type="text/html"),

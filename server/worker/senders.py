@@ -34,7 +34,7 @@ async def open_lanes(settings: Settings, core: Core) -> AsyncIterator[list[Lane]
             people["mail"] = MailSender(transport, core.vault, settings)
         sms = await _sms(settings, stack)
         if sms is not None:
-            people["sms"] = TextSender(sms, core.vault, settings)
+            people["sms"] = TextSender(sms, core, settings)
         guarded = await stack.enter_async_context(Outbound(allowed_networks=settings.webhook.allowed_networks))
         webhook = WebhookSender(core, WebhookChannel(guarded, settings.webhook))
         deeds: dict[str, Send] = {

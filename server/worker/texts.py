@@ -7,13 +7,17 @@ Leaves the words to `channels/messages` and the sending to `channels/sms`.
 from collections.abc import Callable
 
 from server.channels.messages import MessageKind, render_text
-from server.channels.outcome import Outcome
+from server.channels.outcome import Outcome, Verdict
 from server.channels.sms import SmsChannel
 from server.domain.channels import Recipient
 from server.settings import Settings
 from server.store.deliveries import Delivery
+from server.store.engine import Session
 from server.store.letters import Letter
-from server.tokens import SecretMissing, Vault
+from server.store.sms_status import fall_back_to_mail
+from server.tokens import SecretMissing
+from server.usecases.core import Core
+from server.usecases.sms_status import tell_of_sender
 from server.worker.mails import NO_LINK, facts_of, is_over, is_unwanted, reader_of
 from server.worker.pump import NotSent
 
@@ -21,9 +25,10 @@ from server.worker.pump import NotSent
 class TextSender:
     """Writes and sends text messages."""
 
-    def __init__(self, channel: SmsChannel, vault: Vault, settings: Settings) -> None:
+    def __init__(self, channel: SmsChannel, core: Core, settings: Settings) -> None:
         self._channel = channel
-        self._vault = vault
+        self._core = core
+        self._vault = core.vault
         self._sms = settings.sms
         self._base_url = settings.http.base_url
 
@@ -52,4 +57,23 @@ class TextSender:
             locale=locale,
             zone=zone,
         )
-        return await self._channel.send(to=delivery.target, text=text, message_id=str(delivery.uid), may_send=may_send)
+        outcome = await self._channel.send(
+            to=delivery.target, text=text, message_id=str(delivery.uid), may_send=may_send
+        )
+        await self._tell(delivery, letter, outcome)
+        return outcome
+
+    async def _tell(self, delivery: Delivery, letter: Letter, outcome: Outcome) -> None:
+        """What the number will never take goes by mail; what concerns the sender goes to the owner."""
+        refused, code = outcome.verdict is Verdict.REFUSED, outcome.sender_code
+        if not refused and code is None:
+            return
+
+        async def work(session: Session) -> None:
+            if refused:
+                await fall_back_to_mail(session, delivery.business_id, delivery.id)
+            if code is not None:
+                sender = letter.sender
+                await tell_of_sender(session, delivery.business_id, sender.email, sender.locale, str(code))
+
+        await self._core.database.transact(work)

@@ -6,7 +6,7 @@ Leaves signing and calling to `channels/webhook`.
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +19,14 @@ from server.store.deliveries import Delivery, keep_body
 from server.store.engine import Session
 from server.store.letters import Letter
 from server.store.waitlist import waiters_of
-from server.store.webhook_endpoints import disable, find_endpoint
+from server.store.webhook_endpoints import Endpoint, find_endpoint, note_health
 from server.tokens import Purpose
 from server.usecases.core import Core
+from server.usecases.webhooks import switch_off
 from server.worker.pump import NotSent
+
+FAILS_AT_MOST = timedelta(days=5)
+"""Without a single call that worked in between: longer than any delivery is tried."""
 
 
 class WebhookSender:
@@ -57,10 +61,26 @@ class WebhookSender:
             body=body.encode(),
             may_send=may_send,
         )
-        if outcome.verdict is Verdict.GONE:
-            async with self._core.database.reading() as session:
-                await disable(session, delivery.business_id, delivery.endpoint_id, "it answered 410 Gone")
+        await self._note(delivery, delivery.endpoint_id, endpoint, outcome)
         return outcome
+
+    async def _note(self, delivery: Delivery, endpoint_id: int, endpoint: Endpoint, outcome: Outcome) -> None:
+        """Standard Webhooks: an endpoint that fails for days, or is gone, is switched off and its owner told."""
+        since, well = endpoint.failing_since, outcome.verdict is Verdict.SENT
+        reason = ""
+        if outcome.verdict is Verdict.GONE:
+            reason = "it answered 410 Gone"
+        elif not well and since is not None and datetime.now(UTC) - since > FAILS_AT_MOST:
+            reason = f"it has failed since {since:%Y-%m-%d}: {outcome.detail}"[:200]
+
+        async def work(session: Session) -> None:
+            if reason:
+                await switch_off(session, delivery.business_id, endpoint_id, endpoint, reason)
+            else:
+                await note_health(session, delivery.business_id, endpoint_id, well=well)
+
+        if reason or well is not (since is None):
+            await self._core.database.transact(work)
 
 
 async def _body(session: Session, delivery: Delivery) -> str:

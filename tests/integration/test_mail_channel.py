@@ -12,6 +12,7 @@ import pytest
 from server.channels.mail import FolderMailer, Mailer, open_transport
 from server.channels.outcome import Outcome, Verdict
 from server.settings import MailSettings
+from tests.peers.smtp_quirks import QUIRKS
 from tests.peers.smtp_server import SmtpServer, self_signed, smtp_server
 
 
@@ -55,14 +56,13 @@ async def test_a_mail_arrives_whole_at_its_one_recipient(peer: SmtpServer) -> No
     assert peer.mails[0].message.get_content().splitlines() == text.splitlines()
 
 
-@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize(
-    ("answer", "verdict", "status"),
+    ("command", "answer", "verdict", "status"),
     [
-        ("451 later", Verdict.RETRY, 451),
-        ("452 too much", Verdict.RETRY, 452),
-        ("550 never", Verdict.REFUSED, 550),
-        ("552 too large", Verdict.REFUSED, 552),
+        *((command, "451 later", Verdict.RETRY, 451) for command in ("MAIL", "RCPT", "DATA")),
+        *((command, "452 too much", Verdict.RETRY, 452) for command in ("MAIL", "RCPT", "DATA")),
+        *((command, "550 never", Verdict.REFUSED, 550) for command in ("RCPT", "DATA")),
+        *((command, "552 too large", Verdict.REFUSED, 552) for command in ("MAIL", "RCPT", "DATA")),
     ],
 )
 async def test_G70_a_refusal_is_for_now_or_for_good_and_the_next_mail_goes_on(
@@ -76,6 +76,16 @@ async def test_G70_a_refusal_is_for_now_or_for_good_and_the_next_mail_goes_on(
     assert sent.verdict is Verdict.SENT
     assert [str(each.message["Message-ID"]) for each in peer.mails] == ["<2@book.example>"]
     assert peer.connections == 1
+
+
+@pytest.mark.parametrize("quirk", QUIRKS)
+async def test_G70_what_a_relay_says_about_our_account_lets_the_mail_wait(peer: SmtpServer, quirk: str) -> None:
+    command, answer, _ = QUIRKS[quirk]
+    peer.answers[command] = [answer]
+    async with mailer(peer) as way:
+        waits, sent = await send(way, 1), await send(way, 2)
+    assert (waits.verdict, waits.peer_trouble) == (Verdict.RETRY, True)
+    assert sent.verdict is Verdict.SENT
 
 
 async def test_G70_who_is_greylisted_comes_again(peer: SmtpServer) -> None:

@@ -74,16 +74,16 @@ async def test_a_message_arrives_as_it_was_written(service: Twilio, outbound: Ou
 
 
 async def test_a_messaging_service_sends_in_the_place_of_a_number(service: Twilio, outbound: Outbound) -> None:
-    await send(TwilioSms(settings_for(service, sender="MG123"), outbound, status_url=STATUS_URL))
+    await send(TwilioSms(settings_for(service, sender="MG" + "0a" * 16), outbound, status_url=STATUS_URL))
 
-    assert service.messages[0]["MessagingServiceSid"] == "MG123"
+    assert service.messages[0]["MessagingServiceSid"] == "MG" + "0a" * 16
 
 
 @pytest.mark.parametrize(
     ("status", "code", "verdict", "trouble"),
     [
-        *((400, code, Verdict.REFUSED, False) for code in (21211, 21408, 21610, 21612, 21614, 21617)),
-        (400, 21606, Verdict.RETRY, False),
+        *((400, code, Verdict.REFUSED, False) for code in (21211, 21408, 21610, 21612, 21614, 21617, 21635)),
+        *((400, code, Verdict.RETRY, True) for code in (21606, 21608, 21659)),
         (404, 20404, Verdict.RETRY, False),
         (500, 21211, Verdict.RETRY, True),
         (503, 20503, Verdict.RETRY, True),

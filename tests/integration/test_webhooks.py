@@ -14,6 +14,7 @@ from server.domain.waitlist import Wish
 from server.outbound import Outbound
 from server.settings import Settings, WebhookSettings
 from server.usecases.cancel import cancel
+from server.usecases.dispatch import dispatch
 from server.usecases.offer_freed import offer_freed
 from server.usecases.places import target_of_token
 from server.usecases.reschedule import reschedule
@@ -109,6 +110,83 @@ async def test_H77_a_retry_has_the_same_id_and_body_and_the_log_has_both_answers
     assert [(a["verdict"], a["status"]) for a in details["attempts"]] == [("retry", 500), ("sent", 204)]
     assert details["attempts"][0]["response"] == "out of order"
     assert '"type":"appointment.booked"' in details["body"]
+
+
+async def failing_for(world: World, days: int) -> None:
+    """The endpoint has not had one good call for so long."""
+    await world.sql(
+        "UPDATE webhook_endpoints SET failing_since = clock_timestamp() - make_interval(days => $1)"
+        " WHERE business_id = $2",
+        days,
+        world.business_id,
+    )
+
+
+async def health(world: World) -> tuple[bool, bool]:
+    """Whether its calls fail, and whether it is called."""
+    (row,) = await world.sql(
+        "SELECT failing_since, active FROM webhook_endpoints WHERE business_id = $1", world.business_id
+    )
+    return row["failing_since"] is not None, row["active"]
+
+
+async def told(world: World) -> list[tuple[str, str]]:
+    """Mails about the endpoint: message and address."""
+    await dispatch(world.core)
+    rows = await world.sql(
+        "SELECT message, target FROM deliveries WHERE channel = 'mail' AND message = 'endpoint_disabled'"
+        " AND business_id = $1",
+        world.business_id,
+    )
+    return [(row["message"], row["target"]) for row in rows]
+
+
+async def test_H77_an_endpoint_that_fails_for_days_is_switched_off_and_its_owner_told(
+    client: Client, world: World, receiver: Receiver
+) -> None:
+    await world.sql("UPDATE businesses SET email = 'owner@example.com' WHERE id = $1", world.business_id)
+    path = await add(client, world, receiver)
+    receiver.answer = says(503)
+    await world.book(world.at(9))
+    async with calling(world) as pump:
+        await pump.drain()
+        assert await health(world) == (True, True)
+        await failing_for(world, 6)
+        await world.book(world.at(10))
+        await pump.drain()
+
+    seen = await (await client.get(path, headers=world.auth)).json()
+    assert (seen["active"], "failed since" in seen["disabled_reason"]) == (False, True)
+    assert await told(world) == [("endpoint_disabled", "owner@example.com")]
+
+
+async def test_H77_one_call_that_works_begins_the_days_anew(client: Client, world: World, receiver: Receiver) -> None:
+    await add(client, world, receiver)
+    await failing_for(world, 6)
+    await world.book(world.at(9))
+    async with calling(world) as pump:
+        await pump.drain()
+
+    assert await health(world) == (False, True)
+
+
+async def test_H77_an_endpoint_that_fails_for_a_while_is_called_again(
+    client: Client, world: World, receiver: Receiver
+) -> None:
+    await add(client, world, receiver)
+    receiver.answer = says(503)
+    await failing_for(world, 4)
+    await world.book(world.at(9))
+    async with calling(world) as pump:
+        await pump.drain()
+
+    assert await health(world) == (True, True)
+    assert await told(world) == []
+
+
+def test_H77_a_receiver_has_the_fifteen_seconds_that_the_standard_gives_it() -> None:
+    """Standard Webhooks, "Delivery attempts": 15 to 30 seconds."""
+    assert WebhookSettings().timeout_s == 15
 
 
 async def test_H77_410_switches_the_endpoint_off_until_somebody_switches_it_on(

@@ -8,7 +8,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import ClientSession, web
@@ -27,6 +27,8 @@ class Twilio:
     url: str = ""
     fail: tuple[int, int, dict[str, str]] | None = None
     """Status, error code and headers of the answer to every message."""
+    before_answer: Callable[[str], Awaitable[None]] | None = None
+    """Is called with the address for callbacks before a message is answered for."""
     messages: list[dict[str, str]] = field(default_factory=list)
     """The forms of all messages that were accepted."""
     wrong: list[str] = field(default_factory=list)
@@ -46,17 +48,42 @@ class Twilio:
             status, code, headers = self.fail
             return self._error(status, code, "as the test wants", headers)
         self.messages.append(form)
+        if self.before_answer is not None:
+            await self.before_answer(form["StatusCallback"])
         return web.json_response({"sid": f"SM{len(self.messages):032}", "status": "queued"}, status=201)
 
-    async def call_back(self, number: int, status: str, *, token: str | None = None) -> tuple[int, dict[str, str]]:
+    async def call_back(
+        self, number: int, status: str, *, code: str = "", token: str | None = None
+    ) -> tuple[int, dict[str, str]]:
         """Tell the sender what became of its message *number*, from 1; the answer's status, and what was told."""
-        form = {"MessageSid": f"SM{number:032}", "MessageStatus": status, "AccountSid": self.account}
-        url = self.messages[number - 1]["StatusCallback"]
-        text = url + "".join(name + form[name] for name in sorted(form))
+        return await self.call(self.messages[number - 1]["StatusCallback"], number, status, code=code, token=token)
+
+    async def call(
+        self, url: str, number: int, status: str, *, code: str = "", token: str | None = None
+    ) -> tuple[int, dict[str, str]]:
+        """The same to any address."""
+        form = {
+            "AccountSid": self.account,
+            "ApiVersion": "2010-04-01",
+            "From": "+15005550006",
+            "MessageSid": f"SM{number:032}",
+            "MessageStatus": status,
+            "SmsSid": f"SM{number:032}",
+            "SmsStatus": status,
+            "To": "+4915228817386",
+            **({"ErrorCode": code} if code else {}),
+        }
+        return await self.post(url, form, token=token), form
+
+    async def post(
+        self, url: str, form: dict[str, str], *, token: str | None = None, signed_as: str | None = None
+    ) -> int:
+        """A form with its signature, made for *signed_as* where that is another address; the answer's status."""
+        text = (signed_as or url) + "".join(name + form[name] for name in sorted(form))
         digest = hmac.new((token or self.token).encode(), text.encode(), hashlib.sha1).digest()
         headers = {"X-Twilio-Signature": base64.b64encode(digest).decode()}
         async with ClientSession() as session, session.post(url, data=form, headers=headers) as response:
-            return response.status, form
+            return response.status
 
     @staticmethod
     def _problem(request: web.Request, form: dict[str, str]) -> str:

@@ -48,13 +48,16 @@ deliveries = tenant_table(
     Column("status", SmallInteger),
     Column("detail", Text, nullable=False, server_default=""),
     Column("remote_id", String(200)),
+    Column("remote_status", String(16), nullable=False, server_default=""),
     created_at(),
     Column("finished_at", DateTime(timezone=True)),
     unique_in_business("dedupe_key"),
     unique_in_business("uid"),
     CheckConstraint(one_of("channel", Channel), name="channel"),
     CheckConstraint(one_of("recipient", Recipient), name="recipient"),
-    CheckConstraint("state IN ('queued', 'sending', 'retrying', 'sent', 'dead', 'skipped')", name="state"),
+    CheckConstraint(
+        "state IN ('queued', 'sending', 'retrying', 'sent', 'undelivered', 'dead', 'skipped')", name="state"
+    ),
     Index("ix_deliveries_due", "channel", "due_at", "id", postgresql_where=text("state IN ('queued', 'retrying')")),
     Index("ix_deliveries_leased", "lease_until", postgresql_where=text("state = 'sending'")),
     Index(
@@ -73,6 +76,7 @@ deliveries = tenant_table(
 """
 `lane` orders: of the unfinished deliveries in one lane only the first is sent. `peer` is who is spoken to: trouble with
 one never holds up another. A row in `sending` belongs to the worker that raised `attempt` last, until `lease_until`.
+`undelivered` was handed over, and its service said later that nobody got it: `remote_status` is its last word.
 `tries` are the attempts that reached the peer, or could have; `lost` those whose worker was never heard of again.
 """
 
@@ -102,6 +106,7 @@ webhook_endpoints = tenant_table(
     Column("previous_until", DateTime(timezone=True)),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("disabled_reason", String(200), nullable=False, server_default=""),
+    Column("failing_since", DateTime(timezone=True)),
     *versioned(),
     unique_in_business("uid"),
 )
@@ -113,9 +118,10 @@ suppressions = tenant_table(
     Column("target", String(320), nullable=False),
     Column("scope", String(16), nullable=False),
     Column("reason", String(200), nullable=False, server_default=""),
+    Column("until", DateTime(timezone=True)),
     created_at(),
     unique_in_business("channel", "target", "scope"),
     CheckConstraint(one_of("channel", SUPPRESSIBLE), name="channel"),
     CheckConstraint("scope IN ('all', 'reminders')", name="scope"),
 )
-"""Addresses that asked for no more, or that bounce."""
+"""Addresses that asked for no more, or to which nothing seems to arrive: until then, or until somebody lifts it."""

@@ -13,7 +13,7 @@ from server.store.delivery_log import Attempt, Logged
 from server.web.shapes.base import OneOf, Shape
 from server.web.shapes.drafts import PageQuery, page_shape
 
-State = Literal["queued", "sending", "retrying", "sent", "dead", "skipped"]
+State = Literal["queued", "sending", "retrying", "sent", "undelivered", "dead", "skipped"]
 Channel = Annotated[str, OneOf(LOGGED)]
 
 

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from server.channels.messages import (
     _TO_CUSTOMER,
     _TO_PROVIDER,
-    SMS_CHARACTERS,
+    SMS_SEGMENTS,
     MessageFacts,
     MessageKind,
     Recipient,
@@ -24,6 +24,7 @@ from server.channels.messages import (
     unlinked,
 )
 from server.domain.colours import ink_on
+from server.domain.sms_segments import segments
 from server.domain.terms import Approval, Terms
 from server.voice import LANGUAGES, known_locale
 
@@ -85,7 +86,7 @@ def test_every_message_can_be_said_in_every_language(kind: MessageKind, recipien
     for part in (letter.subject, letter.text, letter.html):
         assert "{" not in part.replace("{ ", "").split("</style>")[-1]
         assert "Haircut" in part or recipient is Recipient.PROVIDER
-    assert len(render_text(kind, recipient, FACTS, locale=language, zone=BERLIN)) <= SMS_CHARACTERS
+    assert segments(render_text(kind, recipient, FACTS, locale=language, zone=BERLIN)) <= SMS_SEGMENTS
 
 
 def test_whoever_has_to_be_there_reads_the_time_of_the_place_first() -> None:
