@@ -36,13 +36,15 @@ def api_key() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(["read", "book", "manage"]),
+    type=click.Choice(["availability", "read", "book", "manage"]),
     default=["read"],
     show_default=True,
-    help="What it may do; may be given several times. `manage` includes the others.",
+    help="What it may do; may be given several times. `manage` includes the others; `availability` sees what the "
+    "public sees.",
 )
+@click.option("--days", type=click.IntRange(1, 3650), help="End it after so many days.  [default: never]")
 @data_dir_option
-def create(business: str, name: str, scopes: tuple[str, ...], data_dir: Path) -> None:
+def create(business: str, name: str, scopes: tuple[str, ...], days: int | None, data_dir: Path) -> None:
     """Make a key. It is shown once."""
     from server.domain.errors import NotFound
     from server.store.api_keys import insert_api_key
@@ -53,7 +55,13 @@ def create(business: str, name: str, scopes: tuple[str, ...], data_dir: Path) ->
     async def work(core: "Core", _: "Settings") -> None:
         async with core.database.reading() as session:
             made = await insert_api_key(
-                session, business, name=name, prefix=prefix, key_hash=token_hash(key), scopes=sorted(set(scopes))
+                session,
+                business,
+                name=name,
+                prefix=prefix,
+                key_hash=token_hash(key),
+                scopes=sorted(set(scopes)),
+                days=days,
             )
         if made is None:
             raise NotFound(what=business)

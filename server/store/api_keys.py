@@ -18,45 +18,44 @@ class ApiKey:
     business: str
     id: int
     scopes: frozenset[str]
+    expires_at: datetime | None
 
 
 # Last use is written once a minute at most: a key that is used a thousand times a second is one row, not a thousand.
 _FIND = """
 WITH found AS (
-    SELECT k.business_id, b.slug AS business, k.id, k.scopes, k.last_used_at
+    SELECT k.business_id, b.slug AS business, k.id, k.scopes, k.last_used_at, k.expires_at
       FROM api_keys k JOIN businesses b ON b.id = k.business_id
-     WHERE k.key_hash = $1 AND k.revoked_at IS NULL
+     WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
 ), used AS (
     UPDATE api_keys k SET last_used_at = clock_timestamp() FROM found
      WHERE k.business_id = found.business_id AND k.id = found.id
        AND (found.last_used_at IS NULL OR found.last_used_at < clock_timestamp() - interval '1 minute')
 )
-SELECT business_id, business, id, scopes FROM found
+SELECT business_id, business, id, scopes, expires_at FROM found
 """
 
 
 async def find_api_key(session: Session, key_hash: bytes) -> ApiKey | None:
-    """The key with this hash, unless it was revoked."""
+    """The key with this hash, unless it was revoked or has ended."""
     row = await session.first(_FIND, key_hash)
     if row is None:
         return None
-    return ApiKey(
-        business_id=row["business_id"], business=row["business"], id=row["id"], scopes=frozenset(row["scopes"])
-    )
+    return ApiKey(**{**dict(row), "scopes": frozenset(row["scopes"])})
 
 
 _INSERT = """
-INSERT INTO api_keys (business_id, name, prefix, key_hash, scopes)
-SELECT id, $2, $3, $4, $5 FROM businesses WHERE slug = $1
+INSERT INTO api_keys (business_id, name, prefix, key_hash, scopes, expires_at)
+SELECT id, $2, $3, $4, $5, clock_timestamp() + $6::int * interval '1 day' FROM businesses WHERE slug = $1
 RETURNING id, created_at
 """
 
 
 async def insert_api_key(
-    session: Session, business: str, *, name: str, prefix: str, key_hash: bytes, scopes: list[str]
+    session: Session, business: str, *, name: str, prefix: str, key_hash: bytes, scopes: list[str], days: int | None
 ) -> tuple[int, datetime] | None:
-    """A new key's id and time; None if there is no such business."""
-    row = await session.first(_INSERT, business, name, prefix, key_hash, scopes)
+    """A new key's id and time; None if there is no such business. It ends after so many *days*, if any."""
+    row = await session.first(_INSERT, business, name, prefix, key_hash, scopes, days)
     return (row["id"], row["created_at"]) if row else None
 
 
@@ -66,6 +65,7 @@ async def list_api_keys(session: Session, business: str) -> list[tuple[str, str,
         """
         SELECT k.prefix, k.name, array_to_string(k.scopes, ' '),
                CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
+                    WHEN expires_at <= clock_timestamp() THEN 'ended ' || expires_at::date
                     WHEN last_used_at IS NULL THEN 'never used'
                     ELSE 'used ' || (last_used_at AT TIME ZONE 'UTC')::date END
           FROM api_keys k JOIN businesses b ON b.id = k.business_id

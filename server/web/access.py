@@ -5,6 +5,7 @@ Leaves how often they may ask to `limits`.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from server.domain.errors import BookingError
@@ -21,6 +22,8 @@ class Who(StrEnum):
     """Whoever holds the manage or hold token in the path."""
     OPERATOR = "operator"
     """Whoever has the operators' token, where one is set; its routes look for themselves (`operator`)."""
+    AVAILABILITY = "availability"
+    """A scope that opens no route: its key sees what the public sees, and is a stranger when it books."""
     READ = "read"
     """An API key of this business with the scope `read`."""
     BOOK = "book"
@@ -47,6 +50,8 @@ class Caller:
     business_id: int = 0
     key_id: int = 0
     scopes: frozenset[str] = frozenset()
+    expires_at: datetime | None = None
+    """Of the API key."""
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ Leaves the URL table to `routes`. Routing, validation, access and OpenAPI are ma
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TypeVar
 
 import orjson
@@ -96,18 +96,25 @@ def as_handler(route: Route) -> Handler:
         if route.ready is not None and (answer := route.ready(request)) is not None:
             return answer
         await _read(request, route)
-        proof = proof_shown(request) if route.guarded else None
-        request[CALLER] = caller or Caller(address=address, stranger=limits.stranger(address), proof=proof)
+        caller = request[CALLER] = _stranger_or_known(request, route, caller or Caller(address=address))
         try:
             return await route.handler(request)
         except ProofRequired as error:
             raise await with_challenge(request, error, limits.networks(address).narrow) from None
         except NotFound as error:
-            if error.what == "business" and caller is None:
+            if error.what == "business" and not caller.key_id:
                 note_unknown_business(request)
             raise
 
     return handle
+
+
+def _stranger_or_known(request: web.Request, route: Route, caller: Caller) -> Caller:
+    """*caller*; whoever may only look is a stranger when they book."""
+    if caller.holds(Who.BOOK):
+        return caller
+    proof = proof_shown(request) if route.guarded else None
+    return replace(caller, stranger=request.app[LIMITS].stranger(caller.address), proof=proof)
 
 
 async def _read(request: web.Request, route: Route) -> None:
@@ -155,6 +162,7 @@ async def _authenticate(request: web.Request, address: str) -> Caller:
         business_id=found.business_id,
         key_id=found.id,
         scopes=found.scopes,
+        expires_at=found.expires_at,
     )
 
 

@@ -244,3 +244,60 @@ async def test_A11_a_stranger_gets_no_token_for_the_key_alone(client: Client, wo
 
     assert other.status == 422
     assert booked["manage_token"] not in await other.text()
+
+
+async def test_J98_a_key_for_availability_sees_what_the_public_sees(client: Client, world: World) -> None:
+    base = f"/v1/businesses/{world.slug}"
+    made = await client.post(f"{base}/api-keys", json={"name": "Site", "scopes": ["availability"]}, headers=world.auth)
+    key = {"Authorization": f"Bearer {(await made.json())['key']}"}
+
+    assert (await client.get(base, headers=key)).status == 200
+    assert (await client.get(f"{base}/availability?service=cut", headers=key)).status == 200
+    for path in ("appointments", "customers", "providers", "settings", "waitlist", "payments", "audit", "api-keys"):
+        assert (await client.get(f"{base}/{path}", headers=key)).status == 403, path
+
+
+async def test_J98_names_of_keys_and_who_changed_what_are_for_those_who_manage(client: Client, world: World) -> None:
+    base = f"/v1/businesses/{world.slug}"
+    made = await client.post(f"{base}/api-keys", json={"name": "Reader", "scopes": ["read"]}, headers=world.auth)
+    key = {"Authorization": f"Bearer {(await made.json())['key']}"}
+
+    assert [(await client.get(f"{base}/{path}", headers=key)).status for path in ("api-keys", "audit")] == [403, 403]
+    assert (await client.get(f"{base}/customers", headers=key)).status == 200
+
+
+async def test_J98_a_key_ends_and_makes_none_that_lasts_longer(client: Client, world: World) -> None:
+    base, soon = f"/v1/businesses/{world.slug}", "2035-01-01T00:00:00Z"
+    draft = {"name": "For a while", "scopes": ["manage"], "expires_at": soon}
+    first = await (await client.post(f"{base}/api-keys", json=draft, headers=world.auth)).json()
+    auth = {"Authorization": f"Bearer {first['key']}"}
+
+    lasting = await client.post(f"{base}/api-keys", json={"name": "For ever", "scopes": ["read"]}, headers=auth)
+    before = (await client.get(f"{base}/settings", headers=auth)).status
+    await world.sql(
+        "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE business_id = $1 AND prefix = $2",
+        world.business_id,
+        first["prefix"],
+    )
+    after = (await client.get(f"{base}/settings", headers=auth)).status
+
+    assert first["expires_at"] == soon
+    assert (await lasting.json())["expires_at"] == soon
+    assert (before, after) == (200, 401)
+
+
+async def test_M123_a_key_that_may_not_book_is_a_stranger_when_it_does(
+    database_url: str, aiohttp_client: OpenClient, world: World
+) -> None:
+    await world.sql("UPDATE businesses SET guard = 'proof' WHERE id = $1", world.business_id)
+    client = await open_limited(database_url, aiohttp_client)
+    made = await client.post(
+        f"/v1/businesses/{world.slug}/api-keys", json={"name": "Site", "scopes": ["read"]}, headers=world.auth
+    )
+    key = {"Authorization": f"Bearer {(await made.json())['key']}"}
+
+    booked = await client.post(
+        f"/v1/businesses/{world.slug}/appointments", json=world.order_json(world.at(10)), headers=key
+    )
+
+    assert booked.status == 403

@@ -81,8 +81,11 @@ api_keys = tenant_table(
     created_at(),
     Column("last_used_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
     unique_in_business("key_hash"),
-    CheckConstraint("scopes <@ ARRAY['read','book','manage']::varchar[] AND cardinality(scopes) > 0", name="scopes"),
+    CheckConstraint(
+        "scopes <@ ARRAY['availability','read','book','manage']::varchar[] AND cardinality(scopes) > 0", name="scopes"
+    ),
     CheckConstraint("octet_length(key_hash) = 32", name="key_hash"),
     Index("ix_api_keys_key_hash", "key_hash"),
 )

@@ -28,7 +28,14 @@ async def create_api_key(request: web.Request) -> web.Response:
         if not request[CALLER].may(Who(scope)):
             raise Forbidden(scope=scope)
     key, prefix = new_api_key()
-    values = {"name": order.name, "scopes": order.distinct_scopes(), "prefix": prefix, "key_hash": token_hash(key)}
+    ends = [each for each in (order.expires_at, request[CALLER].expires_at) if each is not None]
+    values = {
+        "name": order.name,
+        "scopes": order.distinct_scopes(),
+        "expires_at": min(ends, default=None),
+        "prefix": prefix,
+        "key_hash": token_hash(key),
+    }
     once: Once[Saved] = Once(keyed(request), 201, lambda saved: _render(saved.record, key))
     result = await create(
         request.app[CORE], editor_of(request), API_KEYS, values, once, capabilities=request.app[CAPABILITIES]
@@ -39,7 +46,15 @@ async def create_api_key(request: web.Request) -> web.Response:
     return raw_answer(once.render(result), status=201, headers=location)
 
 
-LISTED = Managed(path="api-keys", tag="Access", noun="API keys", collection=API_KEYS, item=ApiKeyItem, query=PageQuery)
+LISTED = Managed(
+    path="api-keys",
+    tag="Access",
+    noun="API keys",
+    collection=API_KEYS,
+    item=ApiKeyItem,
+    query=PageQuery,
+    readers=Who.MANAGE,
+)
 
 
 def _render(record: Record, key: str) -> bytes:

@@ -7,6 +7,7 @@ Leaves the handlers to `managed`, what does not fit into the table to `business`
 from collections.abc import Sequence
 
 from server.store import catalogue as store
+from server.web.access import Who
 from server.web.api.managed import Managed, list_route, managed_routes
 from server.web.route import Route
 from server.web.shapes import blocks, catalogue, hours, people, services
@@ -140,6 +141,7 @@ LISTED: Sequence[Managed] = (
         collection=store.AUDIT,
         item=catalogue.AuditItem,
         query=catalogue.AuditQuery,
+        readers=Who.MANAGE,
     ),
 )
 """What only the server writes."""

@@ -49,6 +49,7 @@ class Managed:
     query: type[PageQuery]
     draft: type[Draft] = Draft
     lasting: tuple[str, ...] = ()
+    readers: Who = Who.READ
 
 
 def managed_routes(base: str, managed: Managed) -> Iterator[Route]:
@@ -60,7 +61,7 @@ def managed_routes(base: str, managed: Managed) -> Iterator[Route]:
     yield list_route(base, managed)
     yield Route("POST", things, Who.MANAGE, _creator(managed), tag, f"Create {noun}",
                 body=draft, answers={201: saved_shape(item)}, idempotent=True)
-    yield Route("GET", one, Who.READ, reader(collection, item, draft), tag, f"Read {noun}", answers={200: item})
+    yield Route("GET", one, managed.readers, reader(collection, item, draft), tag, f"Read {noun}", answers={200: item})
     yield Route("PATCH", one, Who.MANAGE, changer(collection, item, draft, patch), tag, f"Change {noun}",
                 body=patch, answers={200: saved_shape(item)})
     yield Route("DELETE", one, Who.MANAGE, remover(collection), tag, f"Delete {noun}", answers={204: None})
@@ -72,7 +73,7 @@ def list_route(base: str, managed: Managed) -> Route:
     return Route(
         "GET",
         f"{base}/{managed.path}",
-        Who.READ,
+        managed.readers,
         _lister(managed),
         managed.tag,
         f"List {managed.noun}",

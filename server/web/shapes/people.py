@@ -13,7 +13,8 @@ from server.domain.lifecycle import Status
 from server.web.shapes.base import Email, Instant, Line, Locale, Name, OrEmpty, Phone, Prose, Shape, Slug
 from server.web.shapes.drafts import Draft, Enabled, PageQuery, Stamped
 
-Scope = Literal["read", "book", "manage"]
+Scope = Literal["availability", "read", "book", "manage"]
+"""`availability` sees what the public sees, and no person."""
 
 
 class ProviderDraft(Draft):
@@ -72,7 +73,9 @@ class ApiKeyDraft(Draft):
     """A key for a program; `manage` includes the other scopes."""
 
     name: Name
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=4)]
+    expires_at: Instant | None = None
+    """When it ends; never if left out, or when the key that makes it does."""
 
     def distinct_scopes(self) -> list[str]:
         """Each once."""
@@ -91,6 +94,7 @@ class ApiKeyItem(Shape):
     last_used_at: datetime | None
     """To the minute."""
     revoked_at: datetime | None
+    expires_at: datetime | None
 
 
 class NewApiKey(ApiKeyItem):
