@@ -260,7 +260,15 @@ def render_letter(
     )
 
 
-def render_notice(business_name: str, accent: str, *, calendar: str, detail: str, must_sign_in: bool) -> Letter:
+_CALENDAR_ASKS = {
+    True: "Please sign in there again.",
+    False: "Please look at it, and say whether to go on.",
+}
+
+
+def render_notice(
+    business_name: str, accent: str, *, calendar: str, detail: str, must_sign_in: bool, locale: str
+) -> Letter:
     """
     The mail that tells a provider that one of their connected calendars waits for them.
 
@@ -268,22 +276,24 @@ def render_notice(business_name: str, accent: str, *, calendar: str, detail: str
         calendar: What the connection is called.
         detail: What is wrong, in a plain sentence.
     """
-    voice = Voice("en", ZoneInfo("Etc/UTC"))
-    subject = f"Your calendar needs you: {unlinked(shortened(calendar, _NAME_CHARACTERS))}"
+    voice = Voice(locale, ZoneInfo("Etc/UTC"))
+    subject = voice.say("Your calendar needs you: {calendar}", calendar=unlinked(shortened(calendar, _NAME_CHARACTERS)))
     look = accent_of(accent)
-    then = "Please sign in there again." if must_sign_in else "Please look at it, and say whether to go on."
+    until = voice.say("Until then, what was known of it counts for a while; after that your times are closed.")
     values = {
         "language": voice.language,
         "direction": voice.direction,
         "subject": subject,
-        "headline": "Your calendar is not synced any more",
-        "sentence": f"{then} Until then, what was known of it counts for a while; after that your times are closed.",
-        "rows": [("Calendar", unlinked(calendar)), ("Reason", unlinked(detail))],
+        "headline": voice.say("Your calendar is not synced any more"),
+        "sentence": f"{voice.say(_CALENDAR_ASKS[must_sign_in])} {until}",
+        "rows": [(voice.say("Calendar"), unlinked(calendar)), (voice.say("Reason"), unlinked(detail))],
         "button": "",
         "link": "",
         "business": unlinked(business_name),
         "contact": [],
-        "why": f"You get this mail because your calendar is connected with {unlinked(business_name)}.",
+        "why": voice.say(
+            "You get this mail because your calendar is connected with {business}.", business=unlinked(business_name)
+        ),
         "stop": "",
         "stop_link": "",
         "accent": look.ground,

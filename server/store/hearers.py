@@ -55,17 +55,15 @@ async def hearers_of(session: Session, appointments: Sequence[tuple[int, int]]) 
     return {key: Hearers(provider_email=email, customers=customers[key]) for key, email in emails.items()}
 
 
-async def mail_of_provider(session: Session, business_id: int, provider_id: int) -> str:
-    """The provider's address; the business's where they have none; may be empty."""
-    return str(
-        await session.value(
-            "SELECT coalesce(nullif(p.email, ''), b.email) FROM providers p JOIN businesses b ON b.id = p.business_id"
-            " WHERE p.business_id = $1 AND p.id = $2",
-            business_id,
-            provider_id,
-        )
-        or ""
+async def mail_of_provider(session: Session, business_id: int, provider_id: int) -> tuple[str, str]:
+    """The provider's address, which may be empty, and language; the business's where they have none of their own."""
+    row = await session.first(
+        "SELECT coalesce(nullif(p.email, ''), b.email) AS email, coalesce(nullif(p.locale, ''), b.locale) AS locale"
+        "  FROM providers p JOIN businesses b ON b.id = p.business_id WHERE p.business_id = $1 AND p.id = $2",
+        business_id,
+        provider_id,
     )
+    return (row["email"], row["locale"]) if row is not None else ("", "en")
 
 
 async def businesses_with_waiting(session: Session, businesses: Sequence[int]) -> set[int]:

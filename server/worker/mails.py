@@ -126,6 +126,7 @@ class MailSender:
             calendar=payload["name"],
             detail=payload["detail"],
             must_sign_in=payload["state"] == "needs_reauth",
+            locale=payload.get("locale", "en"),
         )
         sender = self._mail.sender
         return build_mail(

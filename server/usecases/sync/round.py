@@ -217,10 +217,12 @@ async def _finish(tools: Tools, connection: Connection, turn: Turn | None, ended
 
 async def _tell(session: Session, connection: Connection, ended: _Ended) -> None:
     """Somebody has to do something."""
+    email, locale = await mail_of_provider(session, connection.business_id, connection.provider_id)
     payload = {
         "v": 1,
         "sequence": 0,
-        "email": await mail_of_provider(session, connection.business_id, connection.provider_id),
+        "email": email,
+        "locale": locale,
         "connection": str(connection.uid),
         "provider": connection.provider,
         "name": connection.name,

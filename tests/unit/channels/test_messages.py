@@ -20,6 +20,7 @@ from server.channels.messages import (
     MessageKind,
     Recipient,
     render_letter,
+    render_notice,
     render_text,
     unlinked,
 )
@@ -220,3 +221,19 @@ def test_only_the_business_s_own_colour_gets_into_a_style() -> None:
 
 def test_a_plain_name_stays_as_it_was_typed() -> None:
     assert unlinked("Zoë  O'Neill-Łukasz Jr.") == "Zoë O'Neill-Łukasz Jr."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_provider_hears_of_their_calendar_in_their_language(language: str) -> None:
+    for must_sign_in in (True, False):
+        letter = render_notice(
+            "Atelier Linde",
+            "",
+            calendar="Work",
+            detail="The server refused.",
+            must_sign_in=must_sign_in,
+            locale=language,
+        )
+        assert "Work" in letter.subject
+        assert f'<html lang="{language}"' in letter.html
+        assert ("synced" in letter.text) == (language == "en")
