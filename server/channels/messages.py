@@ -80,6 +80,8 @@ class MessageFacts:
     price_minor: int = 0
     currency: str = "EUR"
     fee_minor: int = 0
+    refund_minor: int = 0
+    """What goes back of what was paid for the appointment."""
     terms: Terms | None = None
     """What was promised to the customer."""
     now: datetime | None = None
@@ -434,10 +436,13 @@ def _conditions(facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
 def _money(kind: MessageKind, facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
     """What it costs, what cancelling it costs, or what comes back."""
     if kind is MessageKind.CANCELLED:
-        label, minor = voice.say("Fee"), facts.fee_minor
+        rows = [("Fee", facts.fee_minor), ("Refund", facts.refund_minor)]
+    elif kind in {MessageKind.DECLINED, MessageKind.EXPIRED}:
+        rows = [("Price", facts.price_minor), ("Refund", facts.refund_minor)]
     elif kind is MessageKind.PAYMENT_RETURNED:
-        label, minor = voice.say("Refund"), facts.price_minor
+        rows = [("Refund", facts.price_minor)]
     else:
-        label, minor = voice.say("Price"), facts.price_minor
-    if minor:
-        yield label, voice.money(minor, facts.currency)
+        rows = [("Price", facts.price_minor)]
+    for label, minor in rows:
+        if minor:
+            yield voice.say(label), voice.money(minor, facts.currency)

@@ -13,8 +13,9 @@ from uuid import UUID
 from server.domain.appointment import CustomerDetails
 from server.domain.catalogue import Offer, Taken, question_for
 from server.domain.claims import pick_resources
-from server.domain.events import Fact, Kind
-from server.domain.lifecycle import Actor, Status
+from server.domain.consequences import consequence_of
+from server.domain.events import Fact
+from server.domain.lifecycle import Actor, Status, Step
 from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.domain.slots import find_starts
 from server.domain.terms import Approval
@@ -227,7 +228,8 @@ async def _book_one(
     salt = new_salt()
     name = chance.choice(demo_data.CUSTOMERS)
     email = f"{name.lower().replace(' ', '.')}@example.com"
-    status = Status.PENDING if offer.service.approval is Approval.MANUAL else Status.CONFIRMED
+    step = Step.REQUEST if offer.service.approval is Approval.MANUAL else Step.BOOK
+    status = Status.PENDING if step is Step.REQUEST else Status.CONFIRMED
     new = new_appointment(Choice(offer, resources, joins=False), start, uid=new_uid(), status=status)
     seat = await find_class(session, offer, new.start) if offer.service.is_class else None
     uid: UUID = seat.uid if seat else new.uid
@@ -247,7 +249,7 @@ async def _book_one(
         ),
         seat=seat,
         fact=Fact(
-            kind=Kind.REQUESTED if status is Status.PENDING else Kind.BOOKED,
+            kind=consequence_of(step, Actor.CUSTOMER).fact,
             appointment=str(uid),
             sequence=0,
             actor=Actor.CUSTOMER,

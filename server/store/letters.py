@@ -60,6 +60,8 @@ class Surroundings:
     """The provider's language; the business's where they have none of their own."""
     questions: Sequence[Mapping[str, object]]
     """What the service asks."""
+    refund_minor: int
+    """What goes back of what was paid for it, in the payment's currency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,9 @@ SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme
 # An attendee may have moved to another class since: the appointment that the message is about goes with the delivery.
 _PLACES = (
     PLACE_COLUMNS
-    + ", d.id AS delivery_id, l.online, s.questions, coalesce(nullif(p.locale, ''), b.locale) AS provider_locale"
+    + ", d.id AS delivery_id, l.online, s.questions, coalesce(nullif(p.locale, ''), b.locale) AS provider_locale,"
+    " coalesce((SELECT max(m.return_minor) FROM payments m"
+    " WHERE m.business_id = a.business_id AND m.appointment_id = a.id), 0) AS refund_minor"
     + PLACE_TABLES
     + """
   JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) d (business_id, id, appointment_id, attendee_id)
@@ -163,7 +167,12 @@ async def _offers(session: Session, deliveries: Sequence[Delivery]) -> dict[int,
 
 
 def _surroundings(row: Row) -> Surroundings:
-    return Surroundings(online=row["online"], provider_locale=row["provider_locale"], questions=tuple(row["questions"]))
+    return Surroundings(
+        online=row["online"],
+        provider_locale=row["provider_locale"],
+        questions=tuple(row["questions"]),
+        refund_minor=row["refund_minor"],
+    )
 
 
 def _letter(row: Row, found: tuple[Place, Surroundings] | None, offer: WaitlistOffer | None) -> Letter:

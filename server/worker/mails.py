@@ -322,6 +322,7 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         price_minor=customer.terms.price_minor,
         currency=customer.terms.currency,
         fee_minor=customer.fee_minor,
+        refund_minor=around.refund_minor,
         terms=customer.terms,
         now=letter.now,
         manage_url=_link(delivery, place, base_url, vault),

@@ -15,9 +15,11 @@ from aiosmtpd.smtp import SMTP
 
 from server.channels.mail import FolderMailer, Mailer, open_transport
 from server.channels.outcome import Verdict
+from server.domain.lifecycle import Step
 from server.settings import MailSettings
 from server.usecases.cancel import cancel
-from server.usecases.places import target_of_token
+from server.usecases.decide import decide
+from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.reschedule import reschedule
 from server.usecases.sweep import sweep
 from server.worker.mails import MailSender
@@ -205,6 +207,28 @@ async def test_M125_an_expired_request_is_told_to_both_sides_in_words_that_fit(s
     assert "did not answer before the time you asked for. Please choose another time." in text
     assert "text/calendar" not in [part.get_content_type() for part in customer.walk()]
     assert str(provider["Subject"]).startswith("Not answered: Robin Example, ")
+
+
+async def test_M125_who_paid_for_a_request_that_is_declined_is_told_what_comes_back(shop: World, post: Post) -> None:
+    await shop.service("asked", approval="manual", price_minor=5000)
+    booked = await shop.book(shop.at(10), service="asked", email="robin@example.org")
+    await shop.sql(
+        "INSERT INTO payments (business_id, uid, appointment_id, service_id, method, status, amount_minor, currency,"
+        " order_sealed, expires_at) SELECT business_id, gen_random_uuid(), id, service_id, 'stripe', 'booked', 5000,"
+        " 'EUR', '', now() FROM appointments WHERE uid = $1",
+        booked.appointment.uid,
+    )
+    async with mailing(shop, post) as pump:
+        await pump.drain()
+        post.mails.clear()
+        target = await target_of_staff(shop.core, shop.business_id, booked.appointment.uid)
+        await decide(shop.core, target, Step.DECLINE, no_key(), reason="Closed that day")
+        await pump.drain()
+
+    [mail] = post.mails
+    text = " ".join(str(mail.get_body(("plain",)).get_content()).split())
+    assert "Price: €50 Refund: €50 " in text
+    assert "Reason: Closed that day" in text
 
 
 async def test_a_message_that_a_change_overtook_is_skipped_and_says_why(shop: World, post: Post) -> None:

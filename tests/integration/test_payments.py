@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from aiohttp.test_utils import TestClient
@@ -158,8 +159,6 @@ async def test_A15_who_pays_late_for_a_time_that_is_gone_gets_everything_back_on
     await world.book(world.at(10))
     await pay(shop, stripe)
     assert await status_of(world) == ["returning"]
-    from uuid import UUID
-
     for _ in range(2):
         await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
     assert await status_of(world) == ["returned"]
@@ -167,6 +166,22 @@ async def test_A15_who_pays_late_for_a_time_that_is_gone_gets_everything_back_on
     kinds = [row["kind"] for row in await world.sql("SELECT kind FROM outbox WHERE kind LIKE 'payment%' ORDER BY id")]
     assert kinds == ["payment.returning", "payment.returned"]
     assert await world.doubles() == 0
+
+
+async def test_M125_a_paid_request_that_is_declined_is_paid_back(
+    shop: Client, world: World, stripe: Stripe, payment: PaymentSettings
+) -> None:
+    await world.sql("UPDATE services SET approval = 'manual'")
+    begun = await begin(shop, world)
+    await pay(shop, stripe)
+    [row] = await world.sql("SELECT uid, status FROM appointments")
+    assert row["status"] == "pending"
+
+    answer = await shop.post(f"/v1/businesses/{world.slug}/appointments/{row['uid']}/decline", headers=world.auth)
+
+    assert (answer.status, await status_of(world)) == (200, ["returning"])
+    await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
+    assert stripe.refunded == [4800]
 
 
 async def test_a_cancelled_appointment_that_was_paid_is_paid_back(
@@ -178,8 +193,6 @@ async def test_a_cancelled_appointment_that_was_paid_is_paid_back(
     token = world.core.vault.new_manage_token(salt)
     await cancel(world.core, await target_of_token(world.core, token), no_key())
     assert await status_of(world) == ["returning"]
-    from uuid import UUID
-
     await refund(world.core, open_methods(payment), world.business_id, UUID(begun["id"]))
     assert stripe.refunded == [4800]
 
