@@ -52,10 +52,10 @@ async def known_objects(session: Session, calendar: Calendar, hrefs: Sequence[st
 
 
 async def unread_objects(session: Session, calendar: Calendar, limit: int) -> list[str]:
-    """hrefs that were listed, and could not be read yet."""
+    """hrefs that were listed, and could not be read yet; others each time, so that all have their turn."""
     rows = await session.fetch(
         "SELECT href FROM calendar_objects WHERE business_id = $1 AND calendar_id = $2 AND etag IS NULL"
-        " ORDER BY id LIMIT $3",
+        " ORDER BY random() LIMIT $3",
         calendar.business_id,
         calendar.id,
         limit,

@@ -100,9 +100,9 @@ async def send_again(session: Session, deliveries: Sequence[int]) -> int:
     return await session.execute(_AGAIN, list(deliveries))
 
 
-async def dead_ids(session: Session, wanted: Mapping[str, Any]) -> list[int]:
-    """Ids of the dead deliveries that fit *wanted*."""
-    return [logged.id for logged in await list_deliveries(session, {**wanted, "state": "dead"}, limit=10_000)]
+async def dead_ids(session: Session, wanted: Mapping[str, Any], *, limit: int) -> list[int]:
+    """Ids of the youngest dead deliveries that fit *wanted*."""
+    return [logged.id for logged in await list_deliveries(session, {**wanted, "state": "dead"}, limit=limit)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

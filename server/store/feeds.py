@@ -210,18 +210,23 @@ async def busy_spans(session: Session, feed: FoundFeed, window: Span) -> list[Sp
 _OF_CUSTOMER = (
     PLACE_COLUMNS
     + PLACE_TABLES
-    + """
+    + f"""
  WHERE a.business_id = $1 AND t.customer_id = $2 AND a.starts_at >= $3 AND a.starts_at < $4 AND a.status <> 'held'
-   AND (t.cancelled_at IS NULL OR t.cancelled_at >= $5)
- ORDER BY a.starts_at, a.id LIMIT 500
+   AND (t.cancelled_at IS NULL OR t.cancelled_at >= $5) AND t.id > $6
+ ORDER BY t.id LIMIT {PAGE}
 """
 )
 
 
 async def places_of_customer(session: Session, feed: FoundFeed, window: Span, cancelled_since: datetime) -> list[Place]:
-    """A customer's own appointments in the window."""
-    rows = await session.fetch(_OF_CUSTOMER, feed.business_id, feed.scope_id, *window, cancelled_since)
-    return [place_of(row) for row in rows]
+    """A customer's own appointments in the window, in their order."""
+    found: list[Place] = []
+    while True:
+        after = found[-1].attendee.id if found else 0
+        rows = await session.fetch(_OF_CUSTOMER, feed.business_id, feed.scope_id, *window, cancelled_since, after)
+        found += [place_of(row) for row in rows]
+        if len(rows) < PAGE:
+            return sorted(found, key=lambda place: (place.appointment.start, place.appointment.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

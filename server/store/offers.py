@@ -88,7 +88,7 @@ SELECT b.id IS NOT NULL AS business,
 
 async def is_offered(session: Session, appointment: Appointment) -> bool:
     """Whether what *appointment* is about could be booked today, by its provider and at its location."""
-    today = datetime.now(UTC).date()
+    today = utc_day(datetime.now(UTC))
     offered: bool = await session.value(
         "SELECT EXISTS (" + _OFFERS + _OF_PROVIDER.format(5) + _AT_LOCATION.format(6) + ")",
         appointment.business,

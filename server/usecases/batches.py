@@ -82,10 +82,18 @@ async def drain(core: Core, batch: Batch[R], *, at_once: int = AT_ONCE, within_s
             continue
         if rows:
             ended += len(rows)
-            await batch.told(rows)
+            await _tell(batch, rows)
         if len(rows) < size:
             break
     return ended
+
+
+async def _tell(batch: Batch[R], rows: Sequence[R]) -> None:
+    """What follows the commit is a hint to others: the rows are ended, heard of or not."""
+    try:
+        await batch.told(rows)
+    except Exception:
+        log.exception("%s: %d rows are ended, and nobody could be told", batch.name, len(rows))
 
 
 async def each(core: Core, name: str, rows: Iterable[R], step: Callable[[R], Awaitable[object]]) -> int:

@@ -19,6 +19,7 @@ from server.store.delivery_log import (
 )
 from server.store.engine import Session
 from server.store.suppressions import suppress
+from server.usecases.batches import AT_ONCE
 from server.usecases.core import Core
 
 
@@ -65,12 +66,20 @@ async def redeliver(core: Core, business_id: int, uid: UUID) -> Logged:
 
 
 async def redrive(core: Core, wanted: Mapping[str, Any]) -> int:
-    """Sends the dead deliveries that fit *wanted* again; how many."""
+    """Sends the dead deliveries that fit *wanted* again, a page at a time; how many."""
+    total, before = 0, None
+    while True:
+        page = {**wanted, "before": before} if before is not None else wanted
 
-    async def work(session: Session) -> int:
-        return await send_again(session, await dead_ids(session, wanted))
+        async def work(session: Session, page: Mapping[str, Any] = page) -> tuple[list[int], int]:
+            dead = await dead_ids(session, page, limit=AT_ONCE)
+            return dead, await send_again(session, dead)
 
-    return await core.database.transact(work)
+        dead, queued = await core.database.transact(work)
+        total += queued
+        if len(dead) < AT_ONCE:
+            return total
+        before = dead[-1]
 
 
 async def unsubscribe(core: Core, token: str) -> None:

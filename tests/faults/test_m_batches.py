@@ -14,12 +14,17 @@ from server.payments import open_methods
 from server.store.outbox import add_fact
 from server.store.set_aside import Key, rows_set_aside
 from server.usecases.batches import AT_ONCE, each, through
+from server.usecases.deliveries import redrive
 from server.usecases.dispatch import dispatch
 from server.usecases.settle_payments import settle_due
 from server.usecases.sweep import all_of, sweep
+from tests.calendar_desk import Desk, event
+from tests.peers.calendar_servers import CalendarServer
 from tests.peers.stripe import Stripe, stripe_account
 from tests.post_office import PostOffice, pump_for
 from tests.world import World
+
+pytest_plugins = ("tests.peers.calendar_fixtures",)
 
 
 @pytest.fixture
@@ -232,6 +237,85 @@ async def test_M126_a_payment_that_its_provider_does_not_know_keeps_no_other(sho
     rows = await shop.sql("SELECT remote_id, status FROM payments ORDER BY id")
     assert [tuple(row) for row in rows] == [("cs_1", "failed"), ("cs_2", "open"), ("cs_3", "expired")]
     assert await aside(shop) == [("payments", 1)]
+
+
+async def test_M127_more_dead_letters_than_a_page_holds_are_sent_again(shop: World) -> None:
+    await shop.sql(
+        "INSERT INTO deliveries (business_id, dedupe_key, channel, message, recipient, peer, payload, state)"
+        " SELECT $1, n::text, 'mail', 'confirmed', 'customer', 'mail', '{}', 'dead' FROM generate_series(1, $2) n",
+        shop.business_id,
+        2 * AT_ONCE + 1,
+    )
+
+    assert await redrive(shop.core, {}) == 2 * AT_ONCE + 1
+
+    assert await shop.sql("SELECT 1 FROM deliveries WHERE state = 'dead'") == []
+
+
+async def test_M126_an_event_that_cannot_be_kept_costs_itself(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    uid = await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
+    await poison(world, "calendar_objects", "INSERT OR UPDATE", "NEW.uid LIKE 'poison%'")
+    try:
+        for name, hour in (("first", 10), ("poison", 12), ("last", 14)):
+            await calendar_server.put("work", name, event(name, world.at(hour)))
+
+        await desk.round()
+    finally:
+        await world.sql("DROP TRIGGER poison ON calendar_objects")
+
+    assert await desk.busy() == [(world.at(hour), world.at(hour + 1)) for hour in (10, 14)]
+    assert any("could not be kept" in problem for problem in (await desk.log(uid))[-1]["problems"])
+
+    await desk.round()
+    assert await desk.busy() == [(world.at(hour), world.at(hour + 1)) for hour in (10, 12, 14)]
+
+
+async def test_M126_an_appointment_that_cannot_be_written_into_a_calendar_keeps_no_other(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
+    booked = [await world.book(world.at(hour)) for hour in (10, 12)]
+    bad = await world.sql("SELECT id FROM appointments WHERE uid = $1", booked[0].appointment.uid)
+    await poison(world, "pushed_events", "UPDATE", f"NEW.appointment_id = {bad[0]['id']} AND NEW.href IS NOT NULL")
+    try:
+        await desk.round()
+    finally:
+        await world.sql("DROP TRIGGER poison ON pushed_events")
+
+    rows = await world.sql(
+        "SELECT appointment_id, problem <> '' AS troubled, wanted_version = pushed_version AS there FROM pushed_events"
+        " WHERE business_id = $1 ORDER BY appointment_id",
+        world.business_id,
+    )
+    assert [(row["troubled"], row["there"]) for row in rows] == [(True, False), (False, True)]
+
+
+async def test_M126_an_edit_in_a_calendar_that_cannot_be_answered_keeps_no_other(
+    world: World, desk: Desk, calendar_server: CalendarServer
+) -> None:
+    await desk.connect(calendar_server.url, calendar_server.user, calendar_server.password)
+    booked = [await world.book(world.at(hour)) for hour in (10, 12)]
+    await desk.round(2)
+    for href, text in (await calendar_server.texts("work")).items():
+        for hour in (10, 12):
+            for minute in (0, 30):
+                text = text.replace(  # noqa: PLW2901  # each time of it an hour later
+                    world.at(hour, minute).strftime("%Y%m%dT%H%M%SZ"),
+                    world.at(hour + 1, minute).strftime("%Y%m%dT%H%M%SZ"),
+                )
+        await calendar_server.put("work", "", text, href=href)
+    await poison(world, "appointments", "UPDATE", f"NEW.uid = '{booked[0].appointment.uid}'")
+    try:
+        await desk.round()
+    finally:
+        await world.sql("DROP TRIGGER poison ON appointments")
+
+    starts = [(await desk.appointment(each.appointment.uid))["start"] for each in booked]
+    assert starts == [world.at(10), world.at(13)]
+    await desk.round()
+    assert (await desk.appointment(booked[0].appointment.uid))["start"] == world.at(11)
 
 
 async def test_M126_one_part_of_tidying_up_that_raises_keeps_no_other(shop: World) -> None:

@@ -392,6 +392,7 @@ EDITS = {
     ),
     "a provider comes back": Edit(RETIRE.format("providers"), "PATCH", "/providers/anna", lambda _: {"active": True}),
     "a service comes back": Edit(RETIRE.format("services"), "PATCH", "/services/cut", lambda _: {"active": True}),
+    "there are more places": Edit(FULL, "PATCH", "/services/cut", lambda _: {"capacity": 3}),
     "the horizon is longer": Edit(NEAR, "PATCH", "/services/cut", lambda _: {"horizon_days": 90}),
 }
 
@@ -415,8 +416,9 @@ async def test_M128_what_an_edit_opens_is_offered_at_once_and_by_the_sweep(
 ) -> None:
     world, edit = own_world, EDITS[name]
     await world.provider("anna", windows=ONE_TIME)
-    await world.service()
-    if edit.before == FULL:
+    is_class = name == "there are more places"
+    await world.service(capacity=2 if is_class else 1)
+    for _ in range((1 + is_class) * (edit.before == FULL)):
         await world.book(world.at(10))
     made = (await world.sql(edit.before, world.business_id, world.at(10)))[0]["id"]
     await crowd(world, 1, "cut")

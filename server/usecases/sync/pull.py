@@ -6,6 +6,7 @@ what a listing does not name is gone only once the listing is complete.
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,12 @@ from ics.errors import IcsError
 from ics.read.busy_spans import Busy
 from ics.read.keeping import keep_for_expansion
 from ics.read.own_view import view_of
-from ics.remote.errors import TokenGone
+from ics.remote.errors import RemoteError, TokenGone
 from ics.remote.protocol import Page, RemoteObject
 from ics.sync.edits import Edit
 from ics.sync.guard import is_emptied
 from server.calendars.document import freebusy_uid
+from server.domain.errors import Unavailable
 from server.store.calendar_objects import (
     FreshObject,
     KnownObject,
@@ -45,7 +47,10 @@ from server.store.connections import Calendar
 from server.store.engine import Session
 from server.store.outbox import tell_of_freed_time
 from server.store.pushed_events import PushedEvent, find_pushed, note_edit, note_seen, unlisted
+from server.store.sync_turns import LostLease
 from server.usecases.sync.turn import Suspicious, Turn
+
+log = logging.getLogger(__name__)
 
 _BATCH = 50
 _UNREAD = 200
@@ -239,15 +244,32 @@ class _Reader:
         self._turn.counts["removed"] += others
         self.touched = self.touched or others > 0
 
-    async def _note_missing(self, missing: Sequence[str]) -> None:
-        words = "The server listed it, and did not give it."
-
+    async def _note_missing(
+        self, missing: Sequence[str], words: str = "The server listed it, and did not give it."
+    ) -> None:
         async def work(session: Session) -> None:
             await note_unread(session, self._calendar, missing, words)
 
         await self._turn.write(work)
 
     async def _keep(self, objects: Sequence[RemoteObject]) -> None:
+        """Keeps all of *objects*; one of which that is not possible costs itself, and is asked for again."""
+        try:
+            await self._keep_together(objects)
+        except (RemoteError, LostLease, Suspicious, Unavailable, TimeoutError):
+            raise
+        except Exception:
+            if len(objects) > 1:
+                for each in objects:
+                    await self._keep([each])
+                return
+            log.exception("%s in calendar %s cannot be kept", objects[0].href, self._calendar.href)
+            words = "It could not be kept: an error of our own, which is in the log of the worker."
+            await self._note_missing([objects[0].href], words)
+            self._turn.problems.append(f"{self._calendar.name}: {words}")
+            self._turn.counts["problems"] += 1
+
+    async def _keep_together(self, objects: Sequence[RemoteObject]) -> None:
         turn, calendar = self._turn, self._calendar
         async with turn.core.database.reading() as session:
             ours = await find_pushed(session, calendar, [each.href for each in objects])
