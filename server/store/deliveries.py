@@ -389,6 +389,8 @@ class Backlog:
     dead: int
     set_aside: int
     """Rows that made a batch fail, and wait for their next look."""
+    stuck_payments: int
+    """Payments that wait for a person, or that have been on their way back for over an hour."""
     oldest_s: float
 
 
@@ -405,6 +407,10 @@ SELECT (SELECT count(*) FROM (SELECT FROM outbox WHERE done_at IS NULL AND parke
        (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'dead' LIMIT {MOST_COUNTED}) dead) AS dead,
        (SELECT count(*) FROM (SELECT FROM set_aside WHERE look_at > clock_timestamp() LIMIT {MOST_COUNTED}) aside)
            AS set_aside,
+       (SELECT count(*) FROM (SELECT FROM payments
+                               WHERE status IN ('contested', 'refund_failed', 'returning')
+                                 AND (status <> 'returning' OR updated_at < clock_timestamp() - interval '1 hour')
+                               LIMIT {MOST_COUNTED}) stuck) AS stuck_payments,
        count(*) AS due, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float AS oldest_s
   FROM (SELECT due_at FROM deliveries
          WHERE state IN ('queued', 'retrying') AND due_at <= clock_timestamp() LIMIT {MOST_COUNTED}) waiting

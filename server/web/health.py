@@ -100,6 +100,11 @@ class _QueueMetrics(CollectorRegistry):
         yield GaugeMetricFamily("bookable_deliveries_due", "Deliveries that are due", self._queue.due)
         yield GaugeMetricFamily("bookable_deliveries_dead", "Deliveries given up, to be looked at", self._queue.dead)
         yield GaugeMetricFamily(
+            "bookable_payments_stuck",
+            "Payments that wait for a person, or have been on their way back for over an hour",
+            self._queue.stuck_payments,
+        )
+        yield GaugeMetricFamily(
             "bookable_rows_set_aside", "Rows that made a batch fail and wait for their next look", self._queue.set_aside
         )
         yield GaugeMetricFamily(

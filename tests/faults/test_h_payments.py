@@ -15,6 +15,7 @@ import pytest
 
 from server.app import build_app
 from server.payments import open_methods
+from server.store.deliveries import backlog
 from server.usecases.refunds import refund
 from server.usecases.settle_payments import settle_due
 from tests.paying import Client, Till
@@ -548,3 +549,31 @@ async def test_a_refund_of_nothing_asks_nobody(till: Till) -> None:
     done = await refund(till.world.core, open_methods(till.stripe.settings), till.world.business_id, UUID(begun["id"]))
 
     assert (done, len(till.stripe.calls)) == ("nothing to return", asked)
+
+
+async def test_H77_what_waits_for_a_person_can_be_alarmed_on(till: Till) -> None:
+    async def stuck() -> int:
+        async with till.world.core.database.reading() as session:
+            return (await backlog(session)).stuck_payments
+
+    await till.pay()
+    await till.cancel()
+    assert await stuck() == 0
+    await till.world.sql("UPDATE payments SET updated_at = clock_timestamp() - interval '2 hours'")
+    assert await stuck() == 1
+    till.stripe.refuse["refund"] = refusal(400, "charge_disputed")
+    await till.work()
+    assert await stuck() == 1
+
+
+async def test_H77_the_plain_form_says_that_paying_is_not_possible(till: Till) -> None:
+    till.stripe.refuse["create"] = refusal(400, "account_invalid")
+
+    sent = await till.client.post(
+        f"/book/{till.world.slug}",
+        params={"service": "cut", "start": till.world.at(10).isoformat()},
+        data={"name": "Robin", "email": "robin@example.com", "key": "k" * 24, "timezone": "Europe/Berlin"},
+    )
+
+    assert sent.status == 409
+    assert "This cannot be booked online. Please contact us." in await sent.text()

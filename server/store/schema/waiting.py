@@ -101,6 +101,11 @@ payments = tenant_table(
     Index("ix_payments_intent", "intent_id", postgresql_where=text("intent_id IS NOT NULL")),
     Index("ix_payments_refund", "refund_id", postgresql_where=text("refund_id IS NOT NULL")),
     Index("ix_payments_look", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
+    Index(
+        "ix_payments_stuck",
+        "updated_at",
+        postgresql_where=text("status IN ('contested', 'refund_failed', 'returning')"),
+    ),
     Index("ix_payments_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
     Index("ix_payments_appointment", "business_id", "appointment_id"),
 )

@@ -25,6 +25,7 @@ from server.domain.errors import (
     LimitReached,
     NotFound,
     NotOffered,
+    PaymentRefused,
     PaymentRequired,
     ProofRequired,
     QuotaReached,
@@ -188,6 +189,7 @@ _REFUSED: Mapping[type[BookingError], Trouble] = {
     LimitReached: Trouble("You cannot book any more of these.", status=409),
     QuotaReached: Trouble("That is enough for now. Open the link in our mail, or try again later.", status=429),
     Blocked: Trouble("This cannot be booked online. Please contact us.", status=409),
+    PaymentRefused: Trouble("This cannot be booked online. Please contact us.", status=409),
     IdempotencyMismatch: Trouble("This was sent before, with other details. Look into your mail.", status=409),
 }
 

@@ -96,6 +96,7 @@ export function field({ s, t }, name, label, value = "", set, { required, option
 
 const TAKEN = "This time was just taken.";
 export const LATE = "Too late to change this online.";
+const ELSEWHERE = "This cannot be booked online. Please contact us.";
 /** @type {Record<string, string>} */
 const PROBLEMS = {
   "slot-unavailable": TAKEN,
@@ -104,7 +105,8 @@ const PROBLEMS = {
   "terms-changed": "The price or the conditions have changed. Please look again.",
   "customer-limit-reached": "You cannot book any more of these.",
   "quota-reached": "That is enough for now. Open the link in our mail, or try again later.",
-  "not-bookable-online": "This cannot be booked online. Please contact us.",
+  "not-bookable-online": ELSEWHERE,
+  "payment-refused": ELSEWHERE,
 };
 
 /**
