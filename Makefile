@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo up test lint widget bench chaos soak lock clean
+.PHONY: help demo up test quick lint widget bench chaos soak lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ up: .venv/ready        ## the same without the demo business: make up PORT=8080 
 
 test: .venv/browser    ## every test, on real Postgres and Redis that the run starts itself
 	$(BIN)/python -m tests.run
+
+quick: .venv/ready     ## pure tests: no servers, no sockets, nothing started; half a minute
+	$(BIN)/python -m tests.run --quick
 
 lint: .venv/browser    ## ruff, mypy --strict, import rules; the widget's types, size and built files
 	$(BIN)/ruff check .

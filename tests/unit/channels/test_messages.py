@@ -80,6 +80,7 @@ def test_every_sentence_is_there_in_every_language_with_its_places(language: str
         assert placeholders(translated) == placeholders(english), english
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("kind", "recipient"), CASES)
 def test_every_message_can_be_said_in_every_language(kind: MessageKind, recipient: Recipient, language: str) -> None:

@@ -57,6 +57,7 @@ def test_what_the_table_does_not_know_has_two() -> None:
     assert digits_of("XXX") == 2
 
 
+@pytest.mark.thorough
 def test_M126_what_a_mail_shows_is_the_amount_to_its_last_digit() -> None:
     """In every language and currency: nothing is rounded on the way to the reader."""
     wrong = []

@@ -78,6 +78,7 @@ def exactly(change: Change) -> WeeklyWindow:
     return WeeklyWindow(first.weekday(), start_min, start_min + int((last - first).total_seconds()) // 60)
 
 
+@pytest.mark.thorough
 def test_E47_the_hours_around_every_jump_of_every_clock_are_walked_right() -> None:
     for change in [*distinct_changes(), *past_changes()]:
         for duration_s, step_s in SIZES:
@@ -134,6 +135,7 @@ def test_E46_a_service_may_be_as_long_as_both_passes_of_a_fold_together() -> Non
         assert find_starts(replace(asked, duration_s=2 * length + 60)) == [], change
 
 
+@pytest.mark.thorough
 def test_E47_a_provider_who_is_always_there_is_free_every_minute_of_the_date_and_no_other() -> None:
     for change in [*distinct_changes(), *past_changes()]:
         near = range(change.moment - 30 * HOUR, change.moment + 30 * HOUR, MINUTE)
@@ -309,12 +311,14 @@ def questions(draw: st.DrawFn) -> Question:
     )
 
 
+@pytest.mark.thorough
 @settings(REPEATABLE, max_examples=600)
 @given(questions())
 def test_E47_what_is_offered_is_what_a_walk_through_every_minute_finds(asked: Question) -> None:
     assert find_starts(asked) == offered(asked)
 
 
+@pytest.mark.thorough
 @settings(REPEATABLE, max_examples=300)
 @given(questions(), st.data())
 def test_nothing_refuses_a_start_exactly_where_it_is_offered(asked: Question, data: st.DataObject) -> None:

@@ -23,6 +23,7 @@ from tests.unit.domain.oracle import (
 THREE_YEARS = END - BEGIN
 
 
+@pytest.mark.thorough
 def test_every_zone_is_covered_without_a_gap_and_with_its_own_offset_on_both_sides_of_each_change() -> None:
     for name in ZONES:
         where = ZoneInfo(name)
@@ -71,6 +72,7 @@ def test_E52_an_alias_is_a_zone() -> None:
     assert zone("US/Eastern").key == "US/Eastern"
 
 
+@pytest.mark.thorough
 def test_the_stretches_of_every_zone_end_where_its_clock_jumps_and_nowhere_else() -> None:
     for name in ZONES:
         found = stretches(ZoneInfo(name), BEGIN, END)
@@ -107,6 +109,7 @@ def jumps_to_look_at() -> list[Change]:
     return [*distinct_changes(), *peculiar]
 
 
+@pytest.mark.thorough
 def test_E45_E46_wall_times_around_every_jump_are_the_moments_at_which_the_clock_reads_them() -> None:
     """In a gap and in a fold, across their edges, and a quarter of an hour on either side."""
     for change in jumps_to_look_at():
@@ -128,6 +131,7 @@ def test_dates_and_offsets_on_both_sides_of_every_jump_are_those_of_the_clock() 
         assert offset_at(change.where, change.moment) == change.after
 
 
+@pytest.mark.thorough
 def test_E47_every_date_around_every_jump_begins_and_ends_when_the_calendar_says_so() -> None:
     for change in jumps_to_look_at():
         minutes = range(change.moment - 60 * HOUR, change.moment + 60 * HOUR, MINUTE)

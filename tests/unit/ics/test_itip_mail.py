@@ -161,6 +161,7 @@ _HEADERS = {
 }
 
 
+@pytest.mark.thorough
 @example("Ada\r\nBcc: eve@evil.example", "x\r\n\r\n<script>")
 @example('Ada" <eve@evil.example>, "', "=?utf-8?q?x=0D=0ABcc:_eve=40evil.example?=")
 @example("Ada, eve@evil.example", "Hi\u2028Bcc: eve@evil.example")

@@ -46,6 +46,7 @@ def _sampled(onsets: list[tuple[datetime, timedelta]]) -> list[datetime]:
     return hours
 
 
+@pytest.mark.thorough
 def test_c010_every_vtimezone_gives_the_instants_of_zoneinfo_for_two_years():
     """A zone changes its offset for weeks at least, so the hours left out lie between equal ones."""
     wrong = []

@@ -101,6 +101,7 @@ def test_f60_one_object_s_description_does_not_reach_the_next_nor_the_library():
     assert tzp.timezone("Mine") is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "observances",
     [

@@ -75,6 +75,7 @@ def _within(text: str, *, calls: int = 5_000_000, **context: object) -> object:
         return busy(text, **context)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", _WILD)
 def test_f59_what_is_too_wild_blocks_all_its_time_and_says_so(name):
     found = _within(event(*_WILD[name]))
@@ -83,6 +84,7 @@ def test_f59_what_is_too_wild_blocks_all_its_time_and_says_so(name):
     assert len(found.problems) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", _TAME)
 def test_f59_what_only_looks_wild_is_worked_out(name):
     found = _within(event(*_TAME[name]), addresses=frozenset({"anna@salon.example"}))
@@ -129,6 +131,7 @@ def test_f59_one_wild_event_leaves_the_others_of_its_file_as_they_are():
     assert [start for start, _, _ in busy(text).spans] == [1767600000, 1780272000]
 
 
+@pytest.mark.thorough
 def test_f60_more_overrides_than_are_worked_out_block_all_the_time():
     overrides = [
         component(f"RECURRENCE-ID:{_minute(n)}", f"DTSTART:{_minute(n)}", "DURATION:PT1M") for n in range(6000)
@@ -140,6 +143,7 @@ def test_f60_more_overrides_than_are_worked_out_block_all_the_time():
     assert found.problems
 
 
+@pytest.mark.thorough
 def test_f60_a_file_of_a_hundred_thousand_events_is_cut_up_or_refused():
     lean = "BEGIN:VEVENT\r\nUID:{}\r\nDTSTART:20260105T080000Z\r\nDURATION:PT1H\r\nEND:VEVENT"
     text = calendar(*(lean.format(number) for number in range(100_000)))

@@ -78,6 +78,7 @@ def _rules(draw: st.DrawFn) -> str:
     return ";".join([f"FREQ={frequency}", *(f"{name}={draw(parts[name])}" for name in names)])
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=150)
 @given(
     rule=_rules(),
