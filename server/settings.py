@@ -197,6 +197,16 @@ class BookingSettings(BaseModel):
     confirm_s: int = Field(default=900, ge=60, le=86_400)
     """How long a time is held until its customer follows the link in the mail, where a business confirms addresses."""
 
+    surge_least: int = Field(default=20, ge=2)
+    """So many times that strangers have booked or hold within an hour may be an attack: the business is told, if they
+    are also more than `surge_factor` times what the busiest hour of the week before had."""
+
+    surge_factor: int = Field(default=3, ge=1)
+    """See there."""
+
+    surge_guard_min: int = Field(default=120, ge=10, le=10_080)
+    """How long addresses are then confirmed by mail, where a business wants that (`on_surge`)."""
+
     networks_days: int = Field(default=30, ge=1, le=365)
     """How long it is kept where a stranger's booking came from. Until then, a burst can be cancelled by its network."""
 

@@ -5,6 +5,7 @@ Leaves who is told when to `domain/telling`, and messages about appointments to 
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,12 @@ NOTICES: Mapping[str, _Notice] = {
         "A customer's bank wants a payment back",
         "Answer the dispute at your payment service. The appointment stays as it is until you change it.",
     ),
+    "booking_surge": _Notice(
+        "Unusually many bookings: {taken} within an hour",
+        "Unusually many bookings",
+        "Within an hour, {taken} times were booked or held online. The busiest hour of the week before had {usual}."
+        " Look at them: you can cancel what one source has booked together, and keep it out.",
+    ),
     "sms_trouble": _Notice(
         "Your text messages do not arrive",
         "Text messages are not delivered",
@@ -78,13 +85,14 @@ def render_owner_notice(message: str, business: str, accent: str, payload: Mappi
     voice, notice = Voice(locale, ZoneInfo("Etc/UTC")), NOTICES[message]
     name = unlinked(shortened(business, _NAME_CHARACTERS))
     amounts = _amounts(voice, payload)
+    places = {**amounts, **_counts(payload)}
     look = accent_of(accent)
     values = {
         "language": voice.language,
         "direction": voice.direction,
-        "subject": voice.say(notice.subject, **amounts),
+        "subject": voice.say(notice.subject, **places),
         "headline": voice.say(notice.headline),
-        "sentence": voice.say(notice.sentence, **amounts),
+        "sentence": voice.say(notice.sentence, **places),
         "rows": list(_rows(voice, payload, amounts)),
         "button": "",
         "link": "",
@@ -113,6 +121,11 @@ def _amounts(voice: Voice, payload: Mapping[str, Any]) -> dict[str, str]:
     return {name: voice.money(payload[m], payload[c]) for name, (m, c) in pairs.items() if m in payload}
 
 
+def _counts(payload: Mapping[str, Any]) -> dict[str, str]:
+    """How many, where something is counted."""
+    return {name: str(payload[name]) for name in ("taken", "usual") if name in payload}
+
+
 def _rows(voice: Voice, payload: Mapping[str, Any], amounts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if payload.get("service"):
         yield voice.say("What"), unlinked(str(payload["service"]))
@@ -121,5 +134,8 @@ def _rows(voice: Voice, payload: Mapping[str, Any], amounts: Mapping[str, str]) 
         yield voice.say("Payment"), str(payload["payment"])
     if payload.get("url"):
         yield voice.say("Address"), unlinked(str(payload["url"]))
+    if payload.get("guarded_until"):
+        until = datetime.fromisoformat(payload["guarded_until"])
+        yield voice.say("Until then, customers confirm their address by mail"), f"{voice.moment(until)} (UTC)"
     if payload.get("detail"):
         yield voice.say("Reason"), unlinked(str(payload["detail"]))

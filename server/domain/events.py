@@ -28,6 +28,7 @@ class Kind(StrEnum):
     INVITE_REQUESTED = "appointment.invite_requested"
     FEED_REQUESTED = "customer.feed_requested"
     CONFIRMATION_WANTED = "booking.confirmation_wanted"
+    BOOKING_SURGE = "booking.surge"
     TIME_FREED = "time.freed"
     WAITLIST_OFFERED = "waitlist.offered"
     WAITLIST_LAPSED = "waitlist.lapsed"

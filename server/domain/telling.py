@@ -27,6 +27,7 @@ NOTICES: Mapping[str, Telling] = {
     Kind.CALENDAR_PUT_BACK: Telling(None, "calendar_put_back"),
     Kind.CALENDAR_CONFLICT: Telling(None, "calendar_conflict"),
     Kind.CALENDAR_TROUBLE: Telling(None, "calendar_trouble"),
+    Kind.BOOKING_SURGE: Telling(None, "booking_surge"),
 }
 """Facts that are no step of an appointment. Those that are not here either are told to webhooks only."""
 
@@ -41,6 +42,7 @@ BRING_ADDRESS = frozenset(
         Kind.SMS_TROUBLE,
         Kind.ENDPOINT_DISABLED,
         Kind.CALENDAR_TROUBLE,
+        Kind.BOOKING_SURGE,
     }
 )
 """Facts about no appointment: the address of whoever is told is in their payload, empty where nobody is."""

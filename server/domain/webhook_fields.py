@@ -25,6 +25,7 @@ _OF_ROOM: Mapping[str, tuple[str, ...]] = {
     "payment": _PAYMENT,
     "calendar": _APPOINTMENT,
     "sms": ("code", "detail"),
+    "booking": ("taken", "usual", "guarded_until"),
     "webhook": (),
 }
 """By the first word of a kind."""

@@ -111,7 +111,7 @@ BUSINESS = Collection(
     subject="business",
     table=schema.businesses,
     key="slug",
-    fields=_all_but(schema.businesses, "catalogue_version"),
+    fields=_all_but(schema.businesses, "catalogue_version", "surge_told_at", "guarded_until"),
 )
 LOCATIONS = Collection(
     subject="location",

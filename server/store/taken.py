@@ -16,6 +16,7 @@ from server.domain.quotas import Had, Stranger
 from server.domain.zones import local_date
 from server.store.engine import Row, Session, WrongIsolation
 from server.store.strangers import had_clause, had_of, had_values
+from server.store.surges import GUARD_NOW
 
 # Spans travel as two arrays of seconds per resource: decoding 200 rows would cost more than reading them.
 # Bounds on lower(during) let the B-tree serve the range; no claim is longer than five days (a CHECK says so).
@@ -28,10 +29,10 @@ WITH swept AS (
        AND expires_at <= clock_timestamp())
 """
 
-_CLAIMS_AND_BUSY = """
+_CLAIMS_AND_BUSY = f"""
 SELECT 'clock' AS kind, (current_setting('transaction_isolation') = 'read committed')::int::bigint AS id,
        ARRAY[(extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0] AS starts,
-       (SELECT ARRAY[catalogue_version, array_position(ARRAY['open', 'mail', 'proof'], guard)]
+       (SELECT ARRAY[catalogue_version, array_position(ARRAY['open', 'mail', 'proof'], {GUARD_NOW})]
           FROM businesses WHERE id = $1) AS ends
 UNION ALL
 SELECT 'claims', resource_id,
@@ -50,7 +51,7 @@ SELECT 'busy', provider_id,
  WHERE business_id = $1 AND provider_id = ANY($3::bigint[]) AND upper(during) > $4 AND lower(during) < $5
  GROUP BY provider_id
 UNION ALL
-SELECT 'unknown', c.provider_id, '{}', '{}'
+SELECT 'unknown', c.provider_id, '{{}}', '{{}}'
   FROM calendars c
  WHERE c.business_id = $1 AND c.provider_id = ANY($3::bigint[]) AND c.blocks
    AND (c.known_at IS NULL OR c.known_at < clock_timestamp()

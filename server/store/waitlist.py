@@ -14,6 +14,7 @@ from server.domain.proofs import Guard
 from server.domain.waitlist import MOST_LAPSED, WaitlistOffer, Wish
 from server.store.engine import Row, Session
 from server.store.set_aside import Key, columns_of, not_set_aside
+from server.store.surges import GUARD_NOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +121,8 @@ class WaitlistTerms:
 async def waitlist_terms(session: Session, business: str, service: str, location: str | None) -> WaitlistTerms | None:
     """The terms of *service*; None if the business does not offer it."""
     row = await session.first(
-        """
-        SELECT b.id AS business_id, b.guard, s.phone_required AS needs_phone,
+        f"""
+        SELECT b.id AS business_id, {GUARD_NOW} AS guard, s.phone_required AS needs_phone,
                (s.payment = 'online' AND s.price_minor > 0)
                    OR jsonb_path_exists(s.questions, '$[*] ? (@.required == true)') AS asks_more,
                ARRAY(SELECT l.timezone FROM locations l

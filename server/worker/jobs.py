@@ -18,6 +18,7 @@ from server.usecases.offer_freed import offer_everywhere
 from server.usecases.settle_payments import settle_due
 from server.usecases.sweep import all_of, sweep
 from server.usecases.waitlist import lapse_offers
+from server.usecases.watch_pace import watch_pace
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Tidying:
 
     async def tidy(self) -> None:
         """What could not be done now is done the next time, and keeps nothing else from being done."""
-        await all_of(self._sweep, self._lapse, self._offer, self._settle)
+        await all_of(self._sweep, self._lapse, self._offer, self._settle, self._watch)
         self._last = time.monotonic()
 
     async def _sweep(self) -> None:
@@ -57,6 +58,9 @@ class Tidying:
 
     async def _settle(self) -> None:
         await settle_due(self._core, self._methods)
+
+    async def _watch(self) -> None:
+        await watch_pace(self._core)
 
     async def keep_tidy(self) -> None:
         """Until it was tidied once more: by arq's clock or, while that stands still with Redis, from here."""

@@ -120,6 +120,9 @@ class BusinessDraft(Draft):
     guard: Guard = "open"
     """What strangers show before they can book: `open` nothing, `mail` that they read the address they gave, `proof`
     some seconds of their device's work. Calls with an API key are not asked."""
+    on_surge: Literal["tell", "confirm"] = "tell"
+    """What happens when strangers book much faster than usual: you are told by mail and webhook, or addresses are also
+    confirmed by mail for two hours."""
     quotas: QuotasShape = QuotasShape()
     """What strangers may have, where it differs from the deployment's settings. An API key is not counted."""
 

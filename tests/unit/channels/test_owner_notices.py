@@ -7,6 +7,8 @@ from server.voice import LANGUAGES
 from tests.unit.channels.test_messages import catalogue
 
 PAYLOAD = {
+    "taken": 25,
+    "usual": 3,
     "payment": "0191f0a0-0000-7000-8000-000000000000",
     "service": "Massage",
     "asked_minor": 4800,

@@ -16,7 +16,8 @@ EVERYTHING: dict[str, Any] = dict.fromkeys(
     ("appointment", "sequence", "actor", "start", "previous_start", "reason", "status", "end", "timezone", "service",
      "provider", "location", "price_minor", "currency", "attendees", "entry", "expires_at", "customer", "payment",
      "amount_minor", "asked_minor", "asked_currency", "paid_minor", "paid_currency", "detail", "partstat", "conflict",
-     "busy_start", "busy_end", "connection", "name", "email", "state", "phone", "locale"), "value",
+     "busy_start", "busy_end", "connection", "name", "email", "state", "phone", "locale", "taken", "usual",
+     "guarded_until"), "value",
 )  # fmt: skip
 OPENS = {
     "v": 2,
