@@ -22,7 +22,7 @@ _LINK_LIMIT = 900
 """Characters of a link that must stand on one line (RFC 5322, 2.1.1)."""
 
 _IDENTIFIER = re.compile(r"<[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]{1,120}@[A-Za-z0-9\-.]{1,253}>")
-_SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]+')
+_SPECIALS = re.compile(r'[()<>\[\]:;@\\,"\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
 _ATTACHMENT = "invite.ics"
 
 

@@ -31,6 +31,9 @@ _LOOK_S = 5.0
 _HOUR_S = 3_600
 _MAILS_AN_HOUR = 3_000
 _MAILS_TO_ONE_AN_HOUR = 20
+_MAILS_FROM_ONE_AN_HOUR = 60
+_MAILS_TO_A_BUSINESS_AN_HOUR = 600
+"""So that what a flood uses up is one business's, and not everybody's."""
 
 _OK = "250 2.0.0 OK"
 _UNKNOWN = "550 5.1.1 No such mailbox"
@@ -41,21 +44,26 @@ _BUSY = b"421 4.3.2 Too many connections; try again later\r\n"
 
 
 class _Hour:
-    """How many mails came in this hour: in all, and to each attendee."""
+    """How many mails came in this hour: in all, to each attendee and each business, and from each sender."""
 
     def __init__(self) -> None:
         self._ends = 0.0
-        self._counts: Counter[tuple[int, int]] = Counter()
+        self._counts: Counter[tuple[object, ...]] = Counter()
 
-    def has_room_for(self, address: ReplyAddress) -> bool:
-        """Counts a mail to *address*; False if it is one too many."""
+    def has_room_for(self, address: ReplyAddress, sender: str) -> bool:
+        """Counts a mail from *sender* to *address*; False if it is one too many."""
         if time.monotonic() >= self._ends:
             self._ends = time.monotonic() + _HOUR_S
             self._counts.clear()
-        whose = (address.business_id, address.attendee_id)
-        if self._counts.total() >= _MAILS_AN_HOUR or self._counts[whose] >= _MAILS_TO_ONE_AN_HOUR:
+        limits: dict[tuple[object, ...], int] = {
+            ("all",): _MAILS_AN_HOUR,
+            ("business", address.business_id): _MAILS_TO_A_BUSINESS_AN_HOUR,
+            ("attendee", address.business_id, address.attendee_id): _MAILS_TO_ONE_AN_HOUR,
+            ("sender", sender.lower()): _MAILS_FROM_ONE_AN_HOUR,
+        }
+        if any(self._counts[what] >= most for what, most in limits.items()):
             return False
-        self._counts[whose] += 1
+        self._counts.update(limits.keys())
         return True
 
 
@@ -98,7 +106,7 @@ class _Mailbox:
         content = envelope.content
         assert address is not None, "taken by handle_RCPT"
         assert isinstance(content, bytes), "decode_data is off"
-        if not self._hour.has_room_for(address):
+        if not self._hour.has_room_for(address, envelope.mail_from or ""):
             return _TOO_MANY
         try:
             received = await receive_mail(

@@ -8,7 +8,7 @@ import { ask } from "./api.js";
 import { differs, mistakes, named, termsWith } from "./catalogue.js";
 import { ownZone } from "./formats.js";
 import { slotOf } from "./month.js";
-import { asked, change, fail, go, newKey, path } from "./state.js";
+import { asked, change, fail, go, isSafe, newKey, path } from "./state.js";
 import { load, take } from "./times.js";
 
 /**
@@ -170,6 +170,7 @@ async function book(s, order, pays) {
     const result = await ask(s, path(s, pays ? "/payments" : "/appointments"), { body: order, key });
     keep(s);
     if (result.checkout_url) {
+      if (!isSafe(s, result.checkout_url)) throw Object.assign(new Error(), { kind: "unsafe-address", status: 502, body: {} });
       location.assign(result.checkout_url); // it still waits, so that the time stays held
       return;
     }

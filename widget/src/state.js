@@ -94,6 +94,15 @@ export const newState = (base, wishes, locale, stage) =>
     over: new AbortController(),
   });
 
+/**
+ * Whether an address that the server names may be opened: over TLS, in a calendar app, or as the server itself is. The
+ * script may be pinned by its integrity while what it is answered is not.
+ *
+ * @param {Pick<State, "base">} s
+ * @param {string} url
+ */
+export const isSafe = ({ base }, url) => URL.canParse(url) && ["https:", "webcal:", new URL(base).protocol].includes(new URL(url).protocol);
+
 /** Enough for an Idempotency-Key; `randomUUID` is missing on pages without TLS. */
 export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 

@@ -131,13 +131,18 @@ def _dialable(number: str) -> str:
 
 
 def _mailable(address: str) -> str:
-    """As it is compared: full-width letters, which some keyboards type, are the letters they look like."""
+    """
+    As it is compared: full-width letters, which some keyboards type, are the letters they look like.
+
+    A domain in other letters is written as mail servers do (IDNA). What no mail of ours could be sent to is refused
+    here: a local part that not every server takes (RFC 6531).
+    """
     address = unicodedata.normalize("NFKC", address)
     try:
-        validate_email(address, check_deliverability=False, strict=True)
+        found = validate_email(address, check_deliverability=False, strict=True, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise ValueError("must be an email address such as name@example.com") from error
-    return address.lower()
+    return (found.ascii_email or address).lower()
 
 
 class OrEmpty:

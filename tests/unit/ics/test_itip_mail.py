@@ -375,3 +375,10 @@ def test_any_bytes_are_a_mail_or_refused(raw: bytes):
     except IcsError:
         return
     assert all("@" in recipient for recipient in incoming.recipients)
+
+
+@pytest.mark.parametrize("turning", ["\u202e", "\u2066", "\u200f"])
+def test_a_name_turns_no_line_around(turning: str):
+    mail = _mail(to_name=f"Ada{turning}moc.elpmaxe@eve")
+
+    assert turning not in str(_wire(mail)[1]["To"])

@@ -3,7 +3,7 @@
 import { again, back } from "../flow.js";
 import { cancel, move, openPlace } from "../managing.js";
 import { h } from "../patch.js";
-import { fail, go, newKey } from "../state.js";
+import { fail, go, isSafe, newKey } from "../state.js";
 import { enter } from "../times.js";
 import { WAITING, chosen, policy, waitDays } from "./details.js";
 import { LATE, button, call, facts, link, problem, sender, title } from "./frame.js";
@@ -47,7 +47,7 @@ export function done(scene) {
       h(
         "p.row links",
         h("span", t("Add to calendar")),
-        Object.entries(result.add_to_calendar).map(([name, href]) => link(href, name)),
+        Object.entries(result.add_to_calendar).map(([name, href]) => isSafe(s, href) && link(href, name)),
       ),
     h(
       "p.row actions",
