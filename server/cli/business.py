@@ -30,14 +30,17 @@ def business() -> None:
 @click.option("--name", required=True, help="As customers know it.")
 @click.option("--timezone", required=True, help="IANA zone of its first location, such as Europe/Berlin.")
 @click.option("--currency", default="EUR", show_default=True, help="ISO 4217 code of its prices.")
+@click.option("--locale", default="en", show_default=True, help="Language of mails to its providers, such as de.")
 @data_dir_option
-def create(slug: str, name: str, timezone: str, currency: str, data_dir: Path) -> None:
+def create(slug: str, name: str, timezone: str, currency: str, locale: str, data_dir: Path) -> None:
     """Make a business with one location, and a key that may manage it."""
     from server.domain.zones import zone
     from server.usecases.found_business import found_business
 
     async def work(core: "Core", _: "Settings") -> str:
-        return await found_business(core, slug=slug, name=name, timezone=zone(timezone).key, currency=currency.upper())
+        return await found_business(
+            core, slug=slug, name=name, timezone=zone(timezone).key, currency=currency.upper(), locale=locale
+        )
 
     key = in_workshop(data_dir, work)
     click.echo(f"""

@@ -14,10 +14,11 @@ from server.store.engine import Session
 from server.tokens import new_api_key, token_hash
 from server.usecases.core import Core
 
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-async def found_business(core: Core, *, slug: str, name: str, timezone: str, currency: str) -> str:
+async def found_business(core: Core, *, slug: str, name: str, timezone: str, currency: str, locale: str = "en") -> str:
     """
     Makes a business with the location `main` in *timezone*; the key that may manage it.
 
@@ -28,6 +29,8 @@ async def found_business(core: Core, *, slug: str, name: str, timezone: str, cur
         raise Conflict("A slug is lower-case letters, digits and single hyphens, such as corner-barber.")
     if not is_currency(currency):
         raise Conflict("A currency is the code of one in ISO 4217, such as EUR.")
+    if not _LOCALE.fullmatch(locale) or len(locale) > 35:
+        raise Conflict("A language is a tag of BCP 47, such as de or pt-BR.")
     if not 1 <= len(name) <= 200:
         raise Conflict("A name has 1 to 200 characters.")
     key, prefix = new_api_key()
@@ -35,7 +38,7 @@ async def found_business(core: Core, *, slug: str, name: str, timezone: str, cur
     async def work(session: Session) -> None:
         if await business_id_of(session, slug) is not None:
             raise Conflict(f"There is a business {slug} already.")
-        business = await add(session, schema.businesses, slug=slug, name=name, currency=currency)
+        business = await add(session, schema.businesses, slug=slug, name=name, currency=currency, locale=locale)
         await add(session, schema.locations, business_id=business, slug="main", name=name, timezone=timezone)
         await add(
             session,

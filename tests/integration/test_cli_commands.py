@@ -101,6 +101,16 @@ async def test_a_business_is_founded_once(bookable: Bookable, world: World) -> N
     assert f"There is a business {slug} already." in again.stderr
 
 
+async def test_a_business_is_founded_with_the_language_of_its_people(bookable: Bookable, world: World) -> None:
+    slug = f"ecke-{world.slug}"
+    words = ("business", "create", slug, "--name", "Ecke", "--timezone", "Europe/Berlin", "--locale")
+
+    odd, made = bookable(*words, "de_DE.UTF-8"), bookable(*words, "de-AT")
+
+    assert [odd.returncode, made.returncode] == [1, 0]
+    assert (await world.sql("SELECT locale FROM businesses WHERE slug = $1", slug))[0]["locale"] == "de-AT"
+
+
 async def test_the_demo_business_is_the_same_however_often_it_is_seeded(own_database_url: str) -> None:
     first = await seed_demo(own_database_url, Vault([SECRET]), None)
     async with standalone(own_database_url) as session:
