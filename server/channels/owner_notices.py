@@ -35,18 +35,18 @@ class _Notice(NamedTuple):
 NOTICES: Mapping[str, _Notice] = {
     "payment_contested": _Notice(
         "Please decide: a payment of {paid}",
-        "A payment is not as asked",
-        "{paid} arrived where {asked} was asked for. Book the appointment anyway, or give the money back.",
+        "A payment does not match its price",
+        "You received {paid} instead of {asked}. Book the appointment anyway, or give the money back.",
     ),
     "payment_refund_failed": _Notice(
         "Please return {amount} yourself",
-        "A refund did not work",
+        "A refund failed",
         "Return {amount} to the customer by hand and mark the payment as refunded, or try the refund again.",
     ),
     "payment_failed": _Notice(
-        "A payment of {asked} did not work",
+        "A payment of {asked} failed",
         "A customer could not pay",
-        "Look at the reason below. Until it is solved, customers may not be able to pay online.",
+        "See the reason below. Until it is fixed, customers may not be able to pay online.",
     ),
     "payment_disputed": _Notice(
         "Disputed: a payment of {paid}",
@@ -62,12 +62,12 @@ NOTICES: Mapping[str, _Notice] = {
     "sms_trouble": _Notice(
         "Your text messages do not arrive",
         "Text messages are not delivered",
-        "The service for text messages refuses the sender. Whoever runs this server has to solve it there.",
+        "The text message service rejects the sender. Whoever runs this server has to fix this with the service.",
     ),
     "endpoint_disabled": _Notice(
         "Your webhook was switched off",
         "A webhook failed for days and was switched off",
-        "Repair the address below, then switch the webhook on again. Events of the meantime can be sent again.",
+        "Fix the address below, then switch the webhook on again. You can resend what was missed.",
     ),
 }
 """By message; English is the key of each sentence in the catalogues."""
@@ -98,7 +98,7 @@ def render_owner_notice(message: str, business: str, accent: str, payload: Mappi
         "link": "",
         "business": name,
         "contact": [],
-        "why": voice.say("You get this mail because it is the address of {business}.", business=name),
+        "why": voice.say("You get this email because it is the address of {business}.", business=name),
         "stop": "",
         "stop_link": "",
         "accent": look.ground,
@@ -129,6 +129,8 @@ def _counts(payload: Mapping[str, Any]) -> dict[str, str]:
 def _rows(voice: Voice, payload: Mapping[str, Any], amounts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if payload.get("service"):
         yield voice.say("What"), unlinked(str(payload["service"]))
+    if payload.get("customer_name"):
+        yield voice.say("Customer"), unlinked(str(payload["customer_name"]))
     if amounts:
         yield voice.say("Price"), amounts["asked"]
         yield voice.say("Payment"), str(payload["payment"])

@@ -73,6 +73,7 @@ async def tell(
             payload |= _customer(vault, payment)
     elif kind is not Kind.PAYMENT_RETURNING:
         payload |= {"email": payment.business_email, "locale": payment.business_locale}
+        payload["customer_name"] = payer_of(vault, payment)[0]
     await add_fact(session, payment.business_id, kind, payload)
 
 
@@ -92,6 +93,15 @@ def _about(payment: Payment, trouble: str, also: Known) -> dict[str, object]:
         "currency": received[1],
         "detail": trouble,
     }
+
+
+def payer_of(vault: Vault, payment: Payment) -> tuple[str, str]:
+    """Name and address of whoever pays; empty where nobody can read any more what was ordered."""
+    try:
+        customer = unseal_order(vault, payment.order_sealed).order.customer
+    except UnreadableOrder:
+        return "", ""
+    return customer.name, customer.email
 
 
 def _customer(vault: Vault, payment: Payment) -> dict[str, object]:

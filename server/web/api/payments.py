@@ -16,6 +16,7 @@ from server.store.payments import Payment
 from server.usecases.catalogue import Editor
 from server.usecases.core import Core
 from server.usecases.payment_decisions import book_anyway, give_back, mark_refunded
+from server.usecases.payment_facts import payer_of
 from server.usecases.payments import page_of_payments, read_payment, start_payment, watch_payment
 from server.usecases.settle_payments import hear_of_payment, look_within
 from server.web.access import Who
@@ -69,14 +70,14 @@ async def get_payments(request: web.Request) -> web.Response:
     async def fetch(core: Core, business_id: int, *, after: int | None, limit: int) -> tuple[list[Payment], int | None]:
         return await page_of_payments(core, business_id, status=status, after=after, limit=limit)
 
-    return await listed(request, fetch, PaymentPage, managed_payment)
+    return await listed(request, fetch, PaymentPage, lambda payment: _managed(request, payment))
 
 
 async def get_managed_payment(request: web.Request) -> web.Response:
     """One payment of the business."""
     uid = _uid(request.match_info["id"])
     payment = await read_payment(request.app[CORE], uid, business_id=request[CALLER].business_id)
-    return json_answer(managed_payment(payment))
+    return json_answer(_managed(request, payment))
 
 
 def _deciding(decide: Callable[[Core, Editor, UUID], Awaitable[Payment]]) -> Handler:
@@ -84,7 +85,7 @@ def _deciding(decide: Callable[[Core, Editor, UUID], Awaitable[Payment]]) -> Han
 
     async def handle(request: web.Request) -> web.Response:
         payment = await decide(request.app[CORE], editor_of(request), _uid(request.match_info["id"]))
-        return json_answer(managed_payment(payment))
+        return json_answer(_managed(request, payment))
 
     return handle
 
@@ -108,6 +109,10 @@ async def _follow_up(request: web.Request, heard: Heard) -> None:
     payment = await hear_of_payment(core, heard.what, heard.remote_id)
     if payment is not None and heard.what != "disputed":
         await look_within(core, request.app[METHODS], payment, seconds=_PATIENCE_S)
+
+
+def _managed(request: web.Request, payment: Payment) -> ManagedPayment:
+    return managed_payment(payment, payer_of(request.app[CORE].vault, payment))
 
 
 def _uid(text: str) -> UUID:

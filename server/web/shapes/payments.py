@@ -46,6 +46,8 @@ class ManagedPayment(PaymentItem):
     """A payment as the business sees it."""
 
     service: Name
+    customer_name: str
+    customer_email: str
     paid_minor: int | None
     """What has arrived, where that is not what was asked for."""
     paid_currency: str | None
@@ -81,11 +83,15 @@ def new_payment(started: Started) -> NewPayment:
     return NewPayment.model_validate({**_fields(started.payment), "checkout_url": started.url})
 
 
-def managed_payment(payment: Payment) -> ManagedPayment:
-    """As the business sees it."""
+def managed_payment(payment: Payment, payer: tuple[str, str]) -> ManagedPayment:
+    """As the business sees it, with the name and address of its payer."""
     names = ("paid_minor", "paid_currency", "return_minor", "trouble", "remote_id", "created_at")
     also = {name: getattr(payment, name) for name in names}
-    return ManagedPayment.model_validate({**_fields(payment), "service": payment.service_name, **also})
+    return ManagedPayment.model_validate({**_fields(payment), "service": payment.service_name, **_payer(payer), **also})
+
+
+def _payer(payer: tuple[str, str]) -> dict[str, str]:
+    return {"customer_name": payer[0], "customer_email": payer[1]}
 
 
 def _fields(payment: Payment) -> dict[str, object]:

@@ -42,4 +42,4 @@ def test_what_was_paid_and_asked_for_stand_in_the_mail_that_wants_a_decision() -
     letter = render_owner_notice("payment_contested", "Studio", "", PAYLOAD, locale="en")
 
     assert letter.subject == "Please decide: a payment of €57.12"
-    assert "€57.12 arrived where €48 was asked for." in letter.text
+    assert "You received €57.12 instead of €48." in letter.text
