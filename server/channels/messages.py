@@ -376,12 +376,13 @@ def _clocks(facts: MessageFacts, locale: str, zone: ZoneInfo) -> tuple[Voice, Vo
 def _places(facts: MessageFacts, voice: Voice, beside: Voice | None, *, most: int) -> dict[str, str]:
     """What the places in a sentence hold; names of at most *most* characters."""
     when = voice.brief(facts.start)
+    until = voice.moment(facts.expires_at) if facts.expires_at else ""
     return {
         "service": unlinked(shortened(facts.service, most)),
         "business": unlinked(shortened(facts.business_name, most)),
         "customer": unlinked(shortened(facts.customer_name, most)),
         "when": f"{when} ({voice.city()})" if beside else when,
-        "expires": voice.moment(facts.expires_at) if facts.expires_at else "",
+        "expires": f"{until} ({voice.city()})" if beside and until else until,
     }
 
 

@@ -89,6 +89,7 @@ class WaitlistOffer:
     location_name: str
     address: str
     location_zone: str
+    online: bool
     start: datetime
     end: datetime
     expires_at: datetime

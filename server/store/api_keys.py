@@ -65,7 +65,7 @@ async def list_api_keys(session: Session, business: str) -> list[tuple[str, str,
         """
         SELECT k.prefix, k.name, array_to_string(k.scopes, ' '),
                CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
-                    WHEN expires_at <= clock_timestamp() THEN 'ended ' || expires_at::date
+                    WHEN expires_at <= clock_timestamp() THEN 'ended ' || (expires_at AT TIME ZONE 'UTC')::date
                     WHEN last_used_at IS NULL THEN 'never used'
                     ELSE 'used ' || (last_used_at AT TIME ZONE 'UTC')::date END
           FROM api_keys k JOIN businesses b ON b.id = k.business_id

@@ -174,7 +174,7 @@ async def find_entry(session: Session, token_hash: bytes) -> Entry | None:
 
 _OFFERED = """
 SELECT w.uid, w.name, w.locale, w.timezone, w.token_salt, w.token_hash, s.name AS service_name, p.name AS provider_name,
-       l.name AS location_name, l.address, l.timezone AS location_zone, h.starts_at AS start,
+       l.name AS location_name, l.address, l.timezone AS location_zone, l.online, h.starts_at AS start,
        h.starts_at + make_interval(mins => coalesce(ps.duration_min, s.duration_min)) AS "end",
        w.offer_expires_at AS expires_at, coalesce(ps.price_minor, s.price_minor) AS price_minor, b.currency
   FROM unnest($1::bigint[], $2::uuid[]) asked (business_id, uid)

@@ -16,7 +16,7 @@ from server.domain.events import Kind
 from server.domain.networks import Networks
 from server.domain.proofs import ShownProof, proof_to_spend
 from server.domain.quotas import Stranger, refuse_waiting
-from server.domain.waitlist import NEAREST_S, Wish, fits
+from server.domain.waitlist import NEAREST_S, WaitlistOffer, Wish, fits
 from server.domain.zones import date_in, zone
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold
@@ -35,6 +35,7 @@ from server.store.waitlist import (
     lapsed_offers,
     list_entries,
     mark_left,
+    offers_of_entries,
     waited_in_vain,
     waitlist_terms,
 )
@@ -63,10 +64,11 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A place on the waitlist as its customer sees it; *hold* opens the time that is offered now."""
+    """A place on the waitlist as its customer sees it; *hold* opens the time that is offered now, which *offer* is."""
 
     entry: Entry
-    hold: str | None
+    hold: str | None = None
+    offer: WaitlistOffer | None = None
 
 
 async def join(
@@ -188,13 +190,15 @@ async def view(core: Core, token: str) -> Waiting:
     """
     async with core.database.reading() as session:
         entry = await find_entry(session, token_hash(token))
-    if entry is None:
-        raise NotFound(what="waitlist entry")
-    offered = entry.status == "offered" and entry.offer_expires_at is not None
-    alive = offered and entry.offer_expires_at > datetime.now(UTC)  # type: ignore[operator]  # see `offered`
-    if not alive or entry.offer_hash is None:
-        return Waiting(entry, None)
-    return Waiting(entry, core.vault.offer_token(entry.salt, entry.offers, entry.offer_hash))
+        if entry is None:
+            raise NotFound(what="waitlist entry")
+        if entry.status != "offered" or entry.offer_expires_at is None or entry.offer_expires_at <= datetime.now(UTC):
+            return Waiting(entry)
+        offers = await offers_of_entries(session, [(entry.business_id, entry.uid)])
+    if entry.offer_hash is None:
+        return Waiting(entry)
+    token = core.vault.offer_token(entry.salt, entry.offers, entry.offer_hash)
+    return Waiting(entry, token, offers.get(entry.uid))
 
 
 async def take_offer(

@@ -368,6 +368,7 @@ def _of_offer(offer: WaitlistOffer, base_url: str, vault: Vault) -> dict[str, An
         "start": offer.start,
         "end": offer.end,
         "location_zone": offer.location_zone,
+        "online": offer.online,
         "price_minor": offer.price_minor,
         "currency": offer.currency,
         "manage_url": f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt, offer.token_hash)}",

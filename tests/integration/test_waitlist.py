@@ -155,6 +155,20 @@ async def test_G75_looking_at_the_link_takes_nothing(client: Client, full: World
     assert "You are booked" in await (await client.get(f"/waitlist/{token}")).text()
 
 
+async def test_the_page_names_who_and_where_with_the_clocks_of_the_place_first(client: Client, full: World) -> None:
+    await full.sql("UPDATE locations SET address = 'Linienstr. 1' WHERE id = $1", full.location_id)
+    customer = {"name": "Wanda", "email": "wanda@example.org", "timezone": "America/New_York"}
+    token = await join_and_free(client, full, customer=customer)
+    await offers(full)
+
+    page = await (await client.get(f"/waitlist/{token}", headers={"Accept-Language": "en-GB"})).text()
+
+    there, here = full.at(10).astimezone(full.zone), full.at(10).astimezone(ZoneInfo("America/New_York"))
+    assert "Cut · Anna · Here" in page
+    assert "Linienstr. 1" in page
+    assert page.index(f"{there:%H:%M}") < page.index(f"{here:%H:%M} in your time zone")
+
+
 async def let_it_pass(world: World) -> None:
     """The offer's time is over, and nobody took it."""
     await world.sql(

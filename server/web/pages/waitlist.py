@@ -45,6 +45,16 @@ async def post_waitlist_page(request: web.Request) -> web.Response:
 
 def _page(request: web.Request, waiting: Waiting, *, problem: str = "") -> web.Response:
     entry = waiting.entry
-    voice = voice_of(request).at(zone(entry.timezone))
-    html = render_page("waitlist.html", STYLE, voice, entry=entry, problem=problem, offered=waiting.hold is not None)
+    offer, own = waiting.offer, voice_of(request).at(zone(entry.timezone))
+    voice = own.at(zone(offer.location_zone)) if offer is not None else own
+    html = render_page(
+        "waitlist.html",
+        STYLE,
+        voice,
+        entry=entry,
+        problem=problem,
+        offer=offer,
+        # The place's clocks come first, and whoever reads by others sees theirs, too.
+        own=own if offer is not None and own.offset(offer.start) != voice.offset(offer.start) else None,
+    )
     return page_answer(html, STYLE, forms=True, private=True)
