@@ -379,6 +379,17 @@ async def test_without_javascript_an_appointment_moves_by_a_step(visitor: MakeVi
     assert [tuple(row)[1:] for row in await robin.appointments()] == [(shop.at(11, 30), 1)]
 
 
+async def test_M124_the_page_says_that_a_move_is_asked_for_again(client: Client, shop: World) -> None:
+    await shop.service("bridal", approval="manual")
+    booked = await shop.book(shop.at(11), service="bridal")
+    await shop.sql("UPDATE appointments SET status = 'confirmed' WHERE business_id = $1", shop.business_id)
+    where, cookie = await session_of(client, booked.manage_token)
+
+    page = await client.get(where, params={"start": shop.at(12).isoformat()}, headers=cookie)
+
+    assert "confirms each request by mail" in await page.text()
+
+
 async def test_a_move_to_a_time_that_is_taken_meanwhile_says_so(client: Client, shop: World) -> None:
     booked = await shop.book(shop.at(11))
     await shop.book(shop.at(12))

@@ -289,3 +289,49 @@ async def test_M124_a_price_that_changes_on_the_form_is_shown_and_agreed_to(visi
 
     await expect(robin.heading("You are booked")).to_be_visible()
     assert [tuple(row)[2] for row in await terms_booked(shop)] == [8000]
+
+
+async def test_M124_whoever_moves_to_a_longer_class_sees_it_and_agrees(visitor: MakeVisitor, shop: World) -> None:
+    """With the same provider all that was agreed on stays, but a class that others are in lasts as long as it does."""
+    await shop.service("yoga", capacity=3, duration_min=60, price_minor=1500)
+    booked = await shop.book(shop.at(10), service="yoga")
+    await shop.sql(
+        "UPDATE services SET duration_min = 90, price_minor = 2000 WHERE business_id = $1 AND slug = 'yoga'",
+        shop.business_id,
+    )
+    await shop.book(shop.at(15), service="yoga")
+    robin = await visitor()
+    robin.tolerated = ("409",)
+    await robin.open(manage_token=booked.manage_token)
+    await robin.button("Move").click()
+    await robin.button("15:00").click()
+    await expect(robin.page.get_by_text("1 hr · €15")).to_be_visible()
+    await robin.button("Move").click()
+
+    await expect(robin.page.get_by_text("The price or the conditions have changed.")).to_be_visible()
+    await expect(robin.page.get_by_text("1 hr 30 mins · €15")).to_be_visible()
+    await robin.button("Move").click()
+
+    await expect(robin.heading("Your appointment is moved")).to_be_visible()
+    assert sorted(tuple(row)[1:] for row in await terms_booked(shop)) == [(5400, 1500), (5400, 2000)]
+
+
+async def test_M124_whoever_moves_what_was_approved_is_told_that_it_is_asked_for_again(
+    visitor: MakeVisitor, shop: World
+) -> None:
+    await shop.service("bridal", duration_min=60, approval="manual")
+    booked = await shop.book(shop.at(10), service="bridal")
+    await shop.sql("UPDATE appointments SET status = 'confirmed' WHERE business_id = $1", shop.business_id)
+    robin = await visitor()
+    await robin.listening()
+    await robin.open(manage_token=booked.manage_token)
+    await robin.button("Move").click()
+    await robin.later_day()
+    await robin.times.first.click()
+
+    await expect(robin.page.get_by_text("confirms each request by mail")).to_be_visible()
+    await robin.button("Move").click()
+
+    await expect(robin.heading("Your request is sent")).to_be_visible()
+    assert (await robin.appointments())[0][0] == "pending"
+    assert dict((await robin.told())[-1:])["rescheduled"]["status"] == "pending"

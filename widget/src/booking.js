@@ -69,20 +69,21 @@ async function hold(s, slot) {
 }
 
 /**
- * What is promised: by the hold, else by whoever the time is with; whoever moves keeps what they were promised.
+ * What is promised: by the hold, or by what was shown since; to whoever moves, what they were promised; else by whoever
+ * the time is with.
  *
  * @param {State} s
  * @returns {import("./catalogue.js").Terms}
  */
 export const shownTerms = ({ service, place, terms, who }) =>
-  place?.terms ?? terms ?? termsWith(/** @type {import("./catalogue.js").Service} */ (service), who);
+  terms ?? place?.terms ?? termsWith(/** @type {import("./catalogue.js").Service} */ (service), who);
 
 /**
  * As the server takes them: a service says more than its terms.
  *
  * @param {import("./catalogue.js").Terms} terms
  */
-const asTerms = ({ price_minor, currency, duration_min, change_window_min, cancel_fee_minor, approval }) =>
+export const asTerms = ({ price_minor, currency, duration_min, change_window_min, cancel_fee_minor, approval }) =>
   ({ price_minor, currency, duration_min, change_window_min, cancel_fee_minor, approval });
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { ask } from "./api.js";
-import { customer, finish, isComplete, refused } from "./booking.js";
+import { asTerms, customer, finish, isComplete, refused } from "./booking.js";
 import { named } from "./catalogue.js";
 import { rangeOf } from "./month.js";
 import { asked, change, go, path, shownZone, today } from "./state.js";
@@ -40,7 +40,8 @@ async function send(s, where, body, outcome) {
   try {
     const { place } = s;
     const before = place && { ...place, service: place.service.slug, provider: s.provider, location: s.location };
-    finish(s, outcome, { ...before, ...(await ask(s, where, { body, key: s.key })) });
+    const result = { ...before, ...(await ask(s, where, { body, key: s.key })) };
+    finish(s, result.status === "pending" ? "requested" : outcome, result, outcome);
   } catch (error) {
     refused(s, error);
   }
@@ -48,7 +49,7 @@ async function send(s, where, body, outcome) {
 
 /** @param {State} s */
 export const move = (s) =>
-  send(s, `/v1/appointments/${s.token}/reschedule`, { start: s.slot?.start, provider: s.provider }, "rescheduled");
+  send(s, `/v1/appointments/${s.token}/reschedule`, { start: s.slot?.start, provider: s.provider, terms: s.terms && asTerms(s.terms) }, "rescheduled");
 
 /** @param {State} s */
 export const cancel = (s) =>

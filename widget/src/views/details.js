@@ -11,10 +11,10 @@ import { button, facts, field, form, problem, sender, title } from "./frame.js";
 /** @param {Scene} scene */
 export function details(scene) {
   const { s, t, f } = scene;
-  const { profile, service } = s;
+  const { service } = s;
   if (!service) return [];
-  const { approval, payment, currency, currency_digits: digits, questions, phone_required: phone } = service;
-  const { price_minor: price } = shownTerms(s);
+  const { payment, currency, currency_digits: digits, questions, phone_required: phone } = service;
+  const { approval, price_minor: price } = shownTerms(s);
   const label = payment === "online" && price ? t("Pay {price}", { price: f.price(price, currency, digits) }) : t(approval === "manual" ? "Send request" : "Book");
   return [
     title(t("Your details")),
@@ -31,11 +31,14 @@ export function details(scene) {
         }),
       ),
       s.slot && policy(scene, shownTerms(s), s.slot.at),
-      approval === "manual" && h("p.note", t("{business} confirms each request by mail.", { business: profile.name })),
+      approval === "manual" && answered(scene),
       actions(scene, label),
     ),
   ];
 }
+
+/** @param {Scene} scene */
+export const answered = ({ s, t }) => h("p.note", t("{business} confirms each request by mail.", { business: s.profile.name }));
 
 /**
  * @param {Scene} scene

@@ -5,7 +5,7 @@ import { cancel, move, openPlace } from "../managing.js";
 import { h } from "../patch.js";
 import { fail, go, isSafe, newKey } from "../state.js";
 import { enter } from "../times.js";
-import { WAITING, chosen, policy, waitDays } from "./details.js";
+import { WAITING, answered, chosen, policy, waitDays } from "./details.js";
 import { LATE, button, call, facts, link, problem, sender, title } from "./frame.js";
 
 /** @typedef {import("./frame.js").Scene} Scene */
@@ -86,7 +86,7 @@ function managed(scene) {
 
 /** @param {Scene} scene */
 export const moving = (scene) =>
-  sure(scene, "Choose a new time", chosen(scene), sender(scene, scene.t("Move"), () => move(scene.s)), "Back");
+  sure(scene, "Choose a new time", [chosen(scene), scene.s.place.policy.asks_again && answered(scene)], sender(scene, scene.t("Move"), () => move(scene.s)), "Back");
 
 /** @param {Scene} scene */
 export const cancelling = (scene) =>
