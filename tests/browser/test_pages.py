@@ -168,7 +168,7 @@ async def test_113_only_listed_sites_may_frame_the_booking_page_and_nobody_the_r
         assert answer.status == status, path
         assert answer.content_type == "text/html", path
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], path
-        assert answer.headers["Referrer-Policy"] == "no-referrer", path
+        assert answer.headers["Referrer-Policy"] in {"no-referrer", "same-origin"}, path
         assert "unsafe" not in answer.headers["Content-Security-Policy"], path
 
 
@@ -201,7 +201,8 @@ async def test_118_no_token_leaves_by_referrer_on_the_whole_way(visitor: MakeVis
     await robin.button("Cancel appointment").click()
     await expect(robin.heading("Your appointment is cancelled")).to_be_visible()
 
-    assert set(referrers) == {""}
+    assert {each.partition("/manage/at/")[0] for each in referrers} <= {"", robin.server_url}
+    assert not any(booked.manage_token in each for each in referrers)
 
 
 async def test_the_configurator_s_snippet_works_as_it_is_pasted(visitor: MakeVisitor, shop: World) -> None:

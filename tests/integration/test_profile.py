@@ -112,7 +112,7 @@ async def test_settings_are_read_and_changed_by_version(client: Client, world: W
 
     assert changed.status == 200, await changed.text()
     assert wanted.items() <= (await changed.json()).items()
-    assert await read.json() == await changed.json()
+    assert await read.json() == {name: value for name, value in (await changed.json()).items() if name != "warnings"}
     assert read.headers["ETag"] == '"v2"'
     assert (await client.patch(url, json={}, headers={**world.auth, "If-Match": '"v1"'})).status == 412
     assert (await client.get(f"{url}/settings")).status == 401
