@@ -87,6 +87,7 @@ def test_E47_the_hours_around_every_jump_of_every_clock_are_walked_right() -> No
             assert find_starts(asked) == offered(asked), change
 
 
+@pytest.mark.thorough
 def test_E45_a_window_that_a_clock_skips_offers_nothing() -> None:
     gaps = [change for change in [*distinct_changes(), *past_changes()] if change.after > change.before]
     assert gaps
@@ -332,6 +333,7 @@ def test_nothing_refuses_a_start_exactly_where_it_is_offered(asked: Question, da
         assert (explain(asked, start) == []) == (start in free), start
 
 
+@pytest.mark.thorough
 @settings(REPEATABLE, max_examples=60)
 @given(questions())
 def test_a_window_in_two_halves_offers_what_the_whole_offers(asked: Question) -> None:

@@ -236,6 +236,7 @@ def test_more_than_anybody_would_send_is_refused_before_it_is_read(more: list[st
         read_message(document)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "line",
     [

@@ -215,6 +215,7 @@ def test_f60_free_busy_time_without_a_uid_is_named_by_its_place():
     assert spans(object_text) == _BUSY
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=150)
 @given(
     pieces=st.lists(

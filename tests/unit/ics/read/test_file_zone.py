@@ -28,6 +28,7 @@ def _observance(kind: str, start: str, before: str, after: str, *more: str) -> s
 _FIXED = _observance("STANDARD", "19700101T000000", "+0530", "+0530")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kolkata", "Europe/Dublin"]
 )

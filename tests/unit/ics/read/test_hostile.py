@@ -165,6 +165,7 @@ def test_f60_bytes_that_are_no_text_are_read_around():
     assert len(busy(text).spans) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["50,000 dates in the window", "a thousand rules", "every minute of every day"])
 def test_f59_memory_stays_within_its_ceiling(name):
     text = event(*_WILD[name])

@@ -337,6 +337,7 @@ def _series(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=120)
 @given(
     series=_series(), zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo"])

@@ -163,6 +163,7 @@ def test_f59_what_is_no_rule_is_refused(rule):
         parse_rule(rule)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "rule",
     [
