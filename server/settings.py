@@ -310,7 +310,8 @@ class SmsSettings(BaseModel):
     """Number in E.164, or a messaging service's SID."""
 
     countries: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
-    """Regions (`DE,FR`) that text messages may go to. Empty: all."""
+    """Regions (`DE,FR`) that text messages may go to; `*`: all. Empty: those that the business is in, as its locations'
+    holidays and zones, its phone and its providers' phones tell."""
 
     per_number_day: int = Field(default=6, ge=1)
     """Most text messages to one number a day."""

@@ -4,9 +4,11 @@ Owns which numbers text messages may go to: mobile ones, of the allowed countrie
 Leaves how many a day to the worker, and the numbers in requests to `web/shapes`.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable
 
 import phonenumbers
+from babel.core import get_global
 from phonenumbers import PhoneNumber, PhoneNumberType
 
 _TEXTED = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
@@ -22,14 +24,35 @@ class BadNumber(ValueError):
     """This is not a phone number."""
 
 
+ALL_COUNTRIES = "*"
+"""Among countries: no country is left out."""
+
+
 def region_of(number: str) -> str | None:
     """The country of an E.164 *number*, such as `DE`; None where it has none."""
     region: str | None = phonenumbers.region_code_for_number(_parsed(number))
     return None if region == _NO_COUNTRY else region
 
 
-def why_not_texted(number: str, *, countries: Sequence[str]) -> str | None:
-    """Why no text message may go to *number*, without naming it; None if it may. Empty *countries*: all."""
+def home_countries(countries: Iterable[str], zones: Iterable[str], phones: Iterable[str]) -> frozenset[str]:
+    """Where a business is, as far as the holidays, zones and phones of it and its places tell; empty if they do not."""
+    territories = get_global("zone_territories")
+    of_zones = {territories.get(zone) for zone in zones}
+    of_phones = {region_of(phone) for phone in phones if _is_number(phone)}
+    found = {*countries, *of_zones, *of_phones}
+    return frozenset(each for each in found if each is not None and re.fullmatch("[A-Z]{2}", each) and each != "ZZ")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        _parsed(text)
+    except BadNumber:
+        return False
+    return True
+
+
+def why_not_texted(number: str, *, countries: Collection[str]) -> str | None:
+    """Why no text message may go to *number*, without naming it; None if it may. Empty *countries*, or `*`: all."""
     try:
         parsed = _parsed(number)
     except BadNumber as error:
@@ -37,7 +60,7 @@ def why_not_texted(number: str, *, countries: Sequence[str]) -> str | None:
     region = region_of(number)
     if region is None or phonenumbers.number_type(parsed) not in _TEXTED:
         return "This is no mobile number."
-    if countries and region not in countries:
+    if countries and ALL_COUNTRIES not in countries and region not in countries:
         return f"No text messages go to {region}."
     return None
 

@@ -73,7 +73,9 @@ def _sms(settings: "Settings") -> Finding:
     if missing:
         names = ", ".join(f"BOOKABLE_SMS_{name.upper()}" for name in missing)
         return Finding("text messages through Twilio", f"Set {names}.")
-    return Finding(f"text messages through {sms.url}, to {', '.join(sms.countries) or 'all countries'}")
+    return Finding(
+        f"text messages through {sms.url}, to {', '.join(sms.countries) or 'the countries of each business'}"
+    )
 
 
 async def _payment(settings: "Settings") -> Finding:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from server.channels.messages import MessageKind, render_text
 from server.channels.outcome import Outcome, Verdict
+from server.channels.phone import home_countries, why_not_texted
 from server.channels.sms import SmsChannel
 from server.domain.channels import Recipient
 from server.settings import Settings
 from server.store.deliveries import Delivery
 from server.store.engine import Session
+from server.store.home_facts import home_facts
 from server.store.letters import Letter
 from server.store.sms_status import fall_back_to_mail
 from server.tokens import SecretMissing
@@ -57,11 +59,25 @@ class TextSender:
             locale=locale,
             zone=zone,
         )
-        outcome = await self._channel.send(
+        outcome = await self._too_far(delivery) or await self._channel.send(
             to=delivery.target, text=text, message_id=str(delivery.uid), may_send=may_send
         )
         await self._tell(delivery, letter, outcome)
         return outcome
+
+    async def _too_far(self, delivery: Delivery) -> Outcome | None:
+        """
+        A refusal where the settings name no countries and the number is of none that the business is in.
+
+        Otherwise whoever books with a number abroad chooses what each reminder costs.
+        """
+        if self._sms.countries:
+            return None  # the channel asks these
+        async with self._core.database.reading() as session:
+            home = await home_facts(session, delivery.business_id)
+        countries = home_countries(home.countries, home.zones, home.phones)
+        why_not = why_not_texted(delivery.target, countries=countries)
+        return Outcome(verdict=Verdict.REFUSED, detail=why_not) if why_not is not None else None
 
     async def _tell(self, delivery: Delivery, letter: Letter, outcome: Outcome) -> None:
         """What the number will never take goes by mail; what concerns the sender goes to the owner."""

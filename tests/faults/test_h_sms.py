@@ -340,3 +340,13 @@ def test_statuses_are_ranked_and_nothing_follows_a_loss() -> None:
 def test_parts_are_counted_as_carriers_do(text: str, parts: int) -> None:
     """3GPP TS 23.038 and 23.040: 160 or 153 septets, 70 or 67 UTF-16 units; € is two septets."""
     assert segments(text) == parts
+
+
+async def test_H82_a_number_far_from_the_business_gets_a_mail_unless_the_settings_say_so(desk: Desk) -> None:
+    """Who books with a number abroad must not choose what each reminder costs."""
+    await desk.world.sql("UPDATE locations SET timezone = 'Europe/Paris', holiday_country = 'FR'")
+
+    await desk.remind()
+
+    assert desk.service.messages == []
+    assert await desk.mails() == [("reminder", "customer")]
