@@ -11,10 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from server.domain.appointment import Booked, CustomerDetails
+from server.domain.confirmations import Confirmation
 from server.domain.errors import Conflict, DaysPassed, DetailsMissing, LimitReached, NotFound, TimesFree
 from server.domain.events import Kind
 from server.domain.networks import Networks
-from server.domain.proofs import ShownProof, proof_to_spend
+from server.domain.proofs import Flaw, ShownProof, proof_to_spend
 from server.domain.quotas import Stranger, refuse_waiting
 from server.domain.waitlist import NEAREST_S, WaitlistOffer, Wish, fits
 from server.domain.zones import date_in, zone
@@ -41,8 +42,9 @@ from server.store.waitlist import (
 )
 from server.tokens import new_salt, token_hash
 from server.usecases.batches import Batch, drain
-from server.usecases.book import book, new_uid
+from server.usecases.book import new_uid
 from server.usecases.claiming import network_key
+from server.usecases.confirm import book_or_ask
 from server.usecases.core import Core
 from server.usecases.offer_freed import order_of
 from server.usecases.offering import offers_of
@@ -202,12 +204,20 @@ async def view(core: Core, token: str) -> Waiting:
 
 
 async def take_offer(
-    core: Core, token: str, once: Once[Booked], *, asked_from: Networks | None = None
-) -> Booked | Replay:
+    core: Core,
+    token: str,
+    once: Once[Booked],
+    *,
+    asked: Once[Confirmation],
+    asked_from: Networks | None = None,
+) -> Booked | Confirmation | Replay:
     """
     Books the time that is offered, for whoever it is offered to.
 
+    Whoever joined was given the token, whatever address they typed: where addresses are confirmed, theirs is, here.
+
     Args:
+        asked: The answer where the address is to be confirmed first.
         asked_from: Where a stranger asks from.
 
     Raises:
@@ -219,8 +229,8 @@ async def take_offer(
     if waiting.hold is None or entry.offered_start is None:
         raise NotFound(what="offer")
     order = order_of(entry, entry.offered_start)
-    order = replace(order, choice=replace(order.choice, asked_from=asked_from), hold=waiting.hold)
-    return await book(core, order, once)
+    choice = replace(order.choice, asked_from=asked_from, proof=Flaw.MISSING)
+    return await book_or_ask(core, replace(order, choice=choice, hold=waiting.hold), once, asked)
 
 
 async def leave(core: Core, token: str) -> None:

@@ -10,10 +10,11 @@ from aiohttp.test_utils import TestClient
 
 from server.settings import BookingSettings
 from server.usecases.cancel import cancel
+from server.usecases.offer_freed import offer_freed
 from server.usecases.places import target_of_token
 from server.usecases.prove_address import prove_attendee
 from server.usecases.sweep import sweep
-from tests.faults.test_m_quotas import DAY, open_shop, try_book, try_hold
+from tests.faults.test_m_quotas import DAY, fill, open_shop, try_book, try_hold
 from tests.integration.test_mails import Post, mailing, posted
 from tests.world import World, no_key
 
@@ -202,6 +203,29 @@ async def test_M122_the_plain_form_says_where_to_look(client: Client, shop: Worl
     (link,) = await links(shop, post)
     await client.post(link, allow_redirects=False)
     assert await states(shop) == ["confirmed"]
+
+
+async def test_M122_the_waitlist_is_no_way_round_the_confirmation(client: Client, shop: World, post: Post) -> None:
+    """Whoever joins is given the token that takes an offer, whatever address they typed."""
+    await fill(shop)
+    day = shop.at(9).date().isoformat()
+    customer = {**shop.order_json(shop.at(9))["customer"], "email": "waiting@example.org"}
+    wish = {"service": "cut", "provider": "anna", "from": day, "to": day, "customer": customer}
+    joined = await client.post(f"/v1/businesses/{shop.slug}/waitlist", json=wish, headers=HERE)
+    token = (await joined.json())["token"]
+    await shop.sql("DELETE FROM claims")
+    await shop.sql("UPDATE appointments SET status = 'cancelled'")
+    await offer_freed(shop.core, shop.business_id)
+
+    taken = await client.post(f"/v1/waitlist/{token}/take", headers=HERE)
+    page = await client.post(f"/waitlist/{token}", headers=HERE)
+
+    assert (taken.status, (await taken.json())["status"]) == (201, "held")
+    assert "Look into your mail" in await page.text()
+    assert set(await states(shop)) == {"cancelled"}
+    link = (await links(shop, post))[0]
+    assert (await client.post(link, allow_redirects=False)).status == 303
+    assert (await states(shop)).count("confirmed") == 1
 
 
 async def test_M122_the_mail_is_not_sent_once_the_time_is_gone(client: Client, shop: World, post: Post) -> None:

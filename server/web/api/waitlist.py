@@ -7,6 +7,7 @@ Leaves the page that mails link to to `pages/waitlist`.
 from aiohttp import web
 
 from server.domain.appointment import Booked
+from server.domain.confirmations import Confirmation
 from server.usecases.once import Once, Replay
 from server.usecases.waitlist import Joined, join, leave, page_of_entries, take_offer, view
 from server.web.access import Who
@@ -61,8 +62,11 @@ async def post_waitlist_take(request: web.Request) -> web.Response:
     base_url = request.app[SETTINGS].http.base_url
     once: Once[Booked] = Once(keyed(request), 201, lambda booked: as_json(AppointmentAnswer.of(booked, base_url)))
     token, stranger = request.match_info["token"], request[CALLER].stranger
-    result = await take_offer(request.app[CORE], token, once, asked_from=stranger)
-    return replayed(result) if isinstance(result, Replay) else raw_answer(once.body(result), status=201)
+    asked: Once[Confirmation] = Once(once.request, 201, lambda found: as_json(AppointmentAnswer.held(found)))
+    result = await take_offer(request.app[CORE], token, once, asked=asked, asked_from=stranger)
+    if isinstance(result, Replay):
+        return replayed(result)
+    return raw_answer(once.body(result) if isinstance(result, Booked) else asked.body(result), status=201)
 
 
 async def delete_waitlist_place(request: web.Request) -> web.Response:

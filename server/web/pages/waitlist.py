@@ -7,12 +7,14 @@ Leaves booking to `usecases/waitlist`.
 from aiohttp import web
 
 from server.domain.appointment import Booked
+from server.domain.confirmations import Confirmation
 from server.domain.errors import BookingError, NotFound, SlotTaken, Unavailable
 from server.domain.zones import zone
 from server.usecases.once import Once
 from server.usecases.waitlist import Waiting, leave, take_offer, view
 from server.web.bodies import read_form
 from server.web.keys import CALLER, CORE, SETTINGS
+from server.web.pages.confirm import asked_page
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 
@@ -31,7 +33,11 @@ async def post_waitlist_page(request: web.Request) -> web.Response:
         if form.get("leave"):
             await leave(request.app[CORE], token)
         else:
-            await take_offer(request.app[CORE], token, once, asked_from=request[CALLER].stranger)
+            asked: Once[Confirmation] = Once(None, 201, lambda _: b"")
+            stranger = request[CALLER].stranger
+            result = await take_offer(request.app[CORE], token, once, asked=asked, asked_from=stranger)
+            if isinstance(result, Confirmation):
+                return asked_page(request, result)
     except Unavailable:
         raise
     except SlotTaken:
