@@ -146,10 +146,10 @@ const cost = ({ t, f }, { duration_min: minutes, price_minor: price, currency, c
  *
  * @param {Scene} scene
  * @param {{ start: string, terms?: import("../catalogue.js").Terms, provider?: string, location?: string,
- *   timezone?: string }} chosen
+ *   timezone?: string, names?: string[] }} chosen
  * @param {...any} more
  */
-export function facts({ s, t, f }, { start, terms, provider, location, timezone }, ...more) {
+export function facts({ s, t, f }, { start, terms, provider, location, timezone, names }, ...more) {
   const { profile, service } = s;
   const at = Date.parse(start);
   const own = customerZone(s);
@@ -158,11 +158,11 @@ export function facts({ s, t, f }, { start, terms, provider, location, timezone 
   const time = f.moment(at, own);
   return h(
     "div.chosen",
-    h("p", [service?.name, named(profile.providers, provider)?.name, where?.name].filter(Boolean).join(" · ")),
+    h("p", (names ?? [service?.name, named(profile.providers, provider)?.name, where?.name]).filter(Boolean).join(" · ")),
     h("p.when", h("strong", f.moment(at, zone))),
     time !== f.moment(at, zone) && h("p.note", t("{time} in your time zone ({zone})", { time, zone: f.zone(at, own) })),
     where?.address && h("p.note", where.address),
-    terms && service && h("p.price", cost({ t, f }, terms)),
+    terms && (names || service) && h("p.price", cost({ t, f }, terms)),
     more,
   );
 }

@@ -81,7 +81,9 @@ export function yours(scene) {
 function managed(scene) {
   const { place, location } = scene.s;
   const { start, terms, timezone, provider, policy: now } = place;
-  return facts(scene, { start, terms, timezone, provider: provider.slug, location }, now.can_cancel && policy(scene, terms, Date.parse(start)));
+  // By their own names: what was retired is in the profile no more.
+  const names = [place.service.name, provider.name, place.location.name];
+  return facts(scene, { start, terms, timezone, provider: provider.slug, location, names }, now.can_cancel && policy(scene, terms, Date.parse(start)));
 }
 
 /** @param {Scene} scene */
