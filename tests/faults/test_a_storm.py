@@ -180,9 +180,10 @@ class Storm:
             start = datetime.fromisoformat(body["start"])
             if start == place.start:  # no move: nobody hears of it
                 return
-            self.facts["appointment.rescheduled"] += 1
+            asks_again = (place.status, body["status"]) == ("confirmed", "pending")  # approved for another time
+            self.facts["appointment.move_requested" if asks_again else "appointment.rescheduled"] += 1
             self.facts[LEFT] += body["id"] != place.id  # a place in one class was given up for one in another
-            place.id, place.start = body["id"], start
+            place.id, place.start, place.status = body["id"], start, body["status"]
 
         order = {"start": self._start(self.chance.choice(["short", "class"])).isoformat()}
         return Request(f"/v1/appointments/{place.token}/reschedule", order, moved, place)
