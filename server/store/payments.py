@@ -170,8 +170,8 @@ async def list_payments(
 # What is not held any more is looked at as well: its customer let it go, and shall not pay for it.
 _DUE = f"""
 {_SELECT}
- WHERE (p.next_look_at <= clock_timestamp()
-        OR p.status = 'open' AND p.next_look_at IS NOT NULL AND p.hold_id IS NOT NULL AND h.id IS NULL)
+ WHERE p.next_look_at IS NOT NULL
+   AND (p.next_look_at <= clock_timestamp() OR p.status = 'open' AND p.hold_id IS NOT NULL AND h.id IS NULL)
    AND {not_set_aside("payments", "p")}
    AND (p.next_look_at, p.business_id, p.id) > ($1, $2, $3)
  ORDER BY p.next_look_at, p.business_id, p.id LIMIT $4

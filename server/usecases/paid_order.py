@@ -76,7 +76,7 @@ def unseal_order(vault: Vault, sealed: bytes) -> PaidOrder:
             raise UnreadableOrder(f"its version is {written['v']}")
         length_s = written.get("length_s")
         return PaidOrder(_read(written), timedelta(seconds=length_s) if length_s is not None else None)
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableOrder(f"{type(error).__name__}: {error}") from error
 
 
