@@ -175,16 +175,14 @@ async def find_entry(session: Session, token_hash: bytes) -> Entry | None:
 _OFFERED = """
 SELECT w.uid, w.name, w.locale, w.timezone, w.token_salt, w.token_hash, s.name AS service_name, p.name AS provider_name,
        l.name AS location_name, l.address, l.timezone AS location_zone, l.online, h.starts_at AS start,
-       h.starts_at + make_interval(mins => coalesce(ps.duration_min, s.duration_min)) AS "end",
-       w.offer_expires_at AS expires_at, coalesce(ps.price_minor, s.price_minor) AS price_minor, b.currency
+       h.starts_at + make_interval(secs => h.duration_s) AS "end", w.offer_expires_at AS expires_at,
+       h.price_minor, h.currency
   FROM unnest($1::bigint[], $2::uuid[]) asked (business_id, uid)
   JOIN waitlist_entries w ON w.business_id = asked.business_id AND w.uid = asked.uid AND w.status = 'offered'
-  JOIN businesses b ON b.id = w.business_id
   JOIN holds h ON h.business_id = w.business_id AND h.id = w.hold_id
   JOIN services s ON s.business_id = h.business_id AND s.id = h.service_id
   JOIN providers p ON p.business_id = h.business_id AND p.id = h.provider_id
   JOIN locations l ON l.business_id = h.business_id AND l.id = h.location_id
-  LEFT JOIN provider_services ps ON ps.business_id = h.business_id AND ps.service_id = s.id AND ps.provider_id = p.id
 """
 
 

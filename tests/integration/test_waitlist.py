@@ -127,6 +127,21 @@ async def test_the_offer_is_told_by_mail_with_names_and_a_link(client: Client, f
     assert full.at(10).astimezone(ZoneInfo("America/New_York")).strftime("%-I:%M") in text  # and for the reader
 
 
+async def test_M124_the_mail_of_an_offer_says_what_is_held(client: Client, full: World, settings: Settings) -> None:
+    """The service is edited between the offer and its mail."""
+    await full.sql("UPDATE services SET price_minor = 4800 WHERE business_id = $1", full.business_id)
+    token = await join_and_free(client, full)
+    await offers(full)
+    await full.sql("UPDATE services SET price_minor = 9000, duration_min = 45 WHERE business_id = $1", full.business_id)
+
+    text = (await mail_of(full, settings, "waitlist_offer")).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    taken = await (await client.post(f"/v1/waitlist/{token}/take")).json()
+
+    assert "€48" in text
+    assert "€90" not in text
+    assert taken["terms"]["price_minor"] == 4800
+
+
 async def test_what_opens_an_offer_is_nowhere_but_in_its_mail(client: Client, full: World) -> None:
     token = await join_and_free(client, full)
     await offers(full)
