@@ -168,6 +168,7 @@ async def _settle(_: web.Application) -> None:
 
 async def _end_streams(app: web.Application) -> None:
     """Open streams would keep the process waiting; their clients come back to another one."""
+    app[STREAMS].ending = True
     for task in list(app[STREAMS].all):
         if task is not None:
             task.cancel()

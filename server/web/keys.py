@@ -32,6 +32,8 @@ class OpenStreams:
 
     def __init__(self) -> None:
         self.all: dict[asyncio.Task[Any] | None, tuple[str, str]] = {}
+        self.ending = False
+        """The process stops: streams are cancelled so that each ends as it should."""
 
     def of(self, business: str) -> int:
         """How many of them are about *business*."""

@@ -59,6 +59,11 @@ async def stream_availability(request: web.Request) -> web.StreamResponse:
             await _pass_on(response, changes, asked)
     except ConnectionResetError:
         pass  # its reader has gone
+    except asyncio.CancelledError:
+        if task is None or not open_streams.ending or not response.prepared:
+            raise
+        task.uncancel()
+        await response.write_eof()  # a stream that breaks off is an error in its reader's log
     finally:
         open_streams.all.pop(task, None)
     return response
