@@ -2,12 +2,15 @@
 PORT ?= 8080
 DATA_DIR ?= .data
 WALKS ?= 120
+MUTANTS ?= 200
+SEED ?= 1
+MINUTES ?= 60
 REQUESTS ?= 200
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo up test quick lint widget bench chaos soak lock clean
+.PHONY: help demo up test quick lint widget bench mutate chaos soak lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,6 +55,13 @@ widget: .venv/browser  ## build the widget's served files from widget/src
 
 bench: .venv/browser   ## measure, with references in the same run; writes docs/performance.md
 	$(BIN)/python -m bench.run
+
+.venv/mutate: .venv/ready requirements/mutate.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutate.txt
+	@touch $@
+
+mutate: .venv/mutate   ## how many of a sample of mutants the tests kill: make mutate MUTANTS=200 SEED=1 MINUTES=60
+	$(BIN)/python -m bench.mutate --number $(MUTANTS) --seed $(SEED) --minutes $(MINUTES)
 
 chaos: .venv/ready     ## reminders while Redis and workers are killed; writes docs/reliability.md
 	$(BIN)/python -m bench.chaos
