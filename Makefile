@@ -48,6 +48,7 @@ lint: .venv/browser    ## ruff, mypy --strict, import rules; the widget's types,
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/test_local_dates.py tests/unit/test_house_rules.py
 	cd widget && npm run --silent check
 
 widget: .venv/browser  ## build the widget's served files from widget/src
