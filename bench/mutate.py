@@ -119,38 +119,40 @@ class Workshop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
-        self._sound: dict[tuple[str, ...], bool] = {}
+        self._failing: dict[tuple[str, ...], list[str]] = {}
 
-    def passes(self, tests: Sequence[str]) -> bool:
-        """Whether *tests* pass in the copy as it is."""
+    def run(self, tests: Sequence[str], *options: str) -> "subprocess.CompletedProcess[str] | None":
+        """*tests* in the copy as it is; None if they take too long."""
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
         environment.pop("CI", None)
-        line = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-n0",
-            "-p",
-            "no:cacheprovider",
-            "-m",
-            "not thorough and not alone",
-        ]
+        line = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
+        line += ["-m", "not thorough and not alone", *options, *tests]
         try:
-            done = subprocess.run(
-                [*line, *tests], cwd=self.folder, env=environment, capture_output=True, check=False, timeout=_TOO_LONG_S
+            return subprocess.run(
+                line, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TOO_LONG_S
             )
         except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
+            return None
 
-    def is_sound(self, tests: Sequence[str]) -> bool:
-        """Whether *tests* pass on the code as it is: those that fail anyway would kill every mutant."""
+    def failing(self, tests: Sequence[str]) -> list[str]:
+        """Those of *tests* that fail without a mutant: they would kill every one, and are not asked."""
         key = tuple(tests)
-        if key not in self._sound:
-            self._sound[key] = self.passes(tests)
-        return self._sound[key]
+        if key not in self._failing:
+            done = self.run(tests, "-rfE")
+            said = done.stdout if done is not None else ""
+            self._failing[key] = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, flags=re.MULTILINE)
+        return self._failing[key]
+
+    def passes(self, tests: Sequence[str]) -> bool:
+        """Whether *tests* pass in the copy as it is, but for those that fail anyway."""
+        left_out = [f"--deselect={each}" for each in self.failing(tests)]
+        done = self.run(tests, "-x", *left_out)
+        return done is not None and done.returncode == 0
+
+    @property
+    def not_asked(self) -> list[str]:
+        """What fails without a mutant."""
+        return sorted({each for failing in self._failing.values() for each in failing})
 
     def judge(self, mutant: Mutant) -> Verdict:
         """Asks the tests of its module, stage by stage."""
@@ -162,7 +164,9 @@ class Workshop:
         )
         if after == before:
             return Verdict(mutant, "equivalent", diff)
-        tests = [stage for stage in stages(mutant.module) if self.is_sound(stage)]
+        tests = stages(mutant.module)
+        for stage in tests:
+            self.failing(stage)  # of the code as it is
         where.write_text(after)
         try:
             outcome = "survived" if all(self.passes(stage) for stage in tests) else "killed"
@@ -196,8 +200,7 @@ def main() -> int:
                 f"{len(judged)}/{given.number} {verdict.outcome:<9} {mutant.module}:{mutant.line} {mutant.operator}",
                 flush=True,
             )
-        unsound = [" ".join(tests) for tests, sound in workshop._sound.items() if not sound]  # noqa: SLF001
-    return report(judged, given.number, unsound)
+    return report(judged, given.number, workshop.not_asked)
 
 
 def read(ledger: Path) -> list[Verdict]:
@@ -208,13 +211,13 @@ def read(ledger: Path) -> list[Verdict]:
     return [Verdict(Mutant(**each["mutant"]), each["outcome"], each["diff"]) for each in found]
 
 
-def report(judged: Sequence[Verdict], number: int, unsound: Sequence[str]) -> int:
+def report(judged: Sequence[Verdict], number: int, not_asked: Sequence[str]) -> int:
     """Prints the survivors and the share of the killed, and keeps both in `.mutate/report.md`."""
     survivors = [each for each in judged if each.outcome == "survived"]
     counted = [each for each in judged if each.outcome != "equivalent"]
     share = 1 - len(survivors) / len(counted) if counted else 0.0
     lines = [f"{len(counted)} of {number} mutants judged, {share:.0%} killed, {len(survivors)} survived", ""]
-    lines += [f"Not asked, they fail without a mutant: {tests}" for tests in unsound]
+    lines += [f"Not asked, it fails without a mutant: {test}" for test in not_asked]
     lines += [f"```diff\n{each.diff}```" for each in survivors]
     (KEPT / "report.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
