@@ -6,10 +6,10 @@ Leaves the answers and requests that they are part of to their resources.
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from server.domain.terms import Approval, Terms
-from server.web.shapes.base import Priced, Shape
+from server.web.shapes.base import Priced, Shape, Written
 
 _Minor = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -42,7 +42,7 @@ class ShownTerms(Shape):
     """The `terms` of an earlier answer, as they came."""
 
     price_minor: _Minor
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, Written("^[A-Z]{3}$", "must be a currency of ISO 4217, such as EUR")]
     currency_digits: Annotated[int, Field(ge=0, le=4)] | None = None
     """Says nothing that `currency` does not."""
     duration_min: Annotated[int, Field(ge=1, le=2880)]
