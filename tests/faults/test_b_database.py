@@ -298,9 +298,9 @@ async def test_B18_while_postgres_is_away_the_answer_is_a_503_and_not_a_wait(
         world = await World.make(core)
         await world.service()
     client = await aiohttp_client(build_app(settings))
-    await client.get("/readyz")
-    await asyncio.to_thread(own_postgres.kill)
     url = f"/v1/businesses/{world.slug}"
+    await client.get(f"{url}/availability?service=cut")
+    await asyncio.to_thread(own_postgres.kill)
 
     booking = await client.post(f"{url}/appointments", json=world.order_json(world.at(10)))
     ready = await client.get("/readyz")

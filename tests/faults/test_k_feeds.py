@@ -97,7 +97,7 @@ async def test_K110_ten_thousand_events_are_written_in_bounded_memory(own_world:
     settings = FeedSettings()
     opened = await open_feed(world.core, settings, issued.token, View.APPOINTMENTS)
     tracemalloc.start()
-    packed = await document(world.core, settings, opened, base_url="https://book.example")
+    packed = await document(world.core, settings, opened)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     events = sum(piece.count(b"BEGIN:VEVENT") for piece in packed.plain())

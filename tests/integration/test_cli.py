@@ -259,6 +259,7 @@ async def test_everything_that_is_sealed_and_lasts_is_sealed_anew(healthy: Envir
     short = {
         ("connections", "oauth_sealed"),  # a sign-in under way: a quarter of an hour
         ("payments", "order_sealed"),  # an order that is being paid
+        ("confirmations", "order_sealed"),  # an order whose address is being confirmed
     }
     async with installation(healthy["BOOKABLE_DATABASE_URL"], SECRET) as desk:
         found = await desk.world.sql(

@@ -8,9 +8,9 @@ from aiohttp.test_utils import TestClient
 
 from server.embedded.demo import seed_demo
 from server.store.engine import standalone
-from server.tokens import token_hash
+from server.tokens import Vault, token_hash
 from tests.integration.test_feeds import make, read
-from tests.world import World
+from tests.world import SECRET, World
 
 Client = TestClient[Any, Any]
 
@@ -168,14 +168,14 @@ async def test_j95_a_feed_of_another_business_is_as_unknown_as_none(client: Clie
 
 
 async def test_the_demo_keeps_the_addresses_of_its_feeds_and_replaces_one_that_is_over(own_database_url: str) -> None:
-    first = (await seed_demo(own_database_url, None)).providers
-    again = (await seed_demo(own_database_url, None, first)).providers
+    first = (await seed_demo(own_database_url, Vault([SECRET]), None)).providers
+    again = (await seed_demo(own_database_url, Vault([SECRET]), None, first)).providers
     assert first == again
     slug, token = next(iter(first.items()))
     async with standalone(own_database_url) as session:
         await session.execute(
             "UPDATE feed_tokens SET retired_at = now() WHERE token_hash = $1 AND retired_at IS NULL", token_hash(token)
         )
-    third = (await seed_demo(own_database_url, None, first)).providers
+    third = (await seed_demo(own_database_url, Vault([SECRET]), None, first)).providers
     assert third[slug] != token
     assert {k: v for k, v in third.items() if k != slug} == {k: v for k, v in first.items() if k != slug}
