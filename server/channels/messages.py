@@ -118,9 +118,17 @@ _MANAGE, _AGAIN = "Change or cancel", "Book another time"
 _REASONS = {MessageKind.APPROVED: "Message"}
 """What is above the words of whoever took the step; "Reason" where nothing else is said."""
 _WITH_TERMS = frozenset(
-    {MessageKind.REQUESTED, MessageKind.CONFIRMED, MessageKind.APPROVED, MessageKind.RESCHEDULED, MessageKind.REMINDER}
+    {
+        MessageKind.REQUESTED,
+        MessageKind.CONFIRMED,
+        MessageKind.APPROVED,
+        MessageKind.RESCHEDULED,
+        MessageKind.REMINDER,
+        MessageKind.CONFIRM_ADDRESS,
+        MessageKind.WAITLIST_OFFER,
+    }
 )
-"""Messages about an appointment that its customer can still change."""
+"""Messages about an appointment that its customer can still change, or is about to agree to."""
 _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
     MessageKind.REQUESTED: _Words(
         "Requested: {service}, {when}",

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from server.domain.terms import Terms
 from server.domain.zones import date_in, day_span, local_date
 
 MOST_DAYS = 62
@@ -93,8 +94,8 @@ class WaitlistOffer:
     start: datetime
     end: datetime
     expires_at: datetime
-    price_minor: int
-    currency: str
+    terms: Terms
+    """Kept with the hold."""
 
 
 Openings = Mapping[date, Sequence[Opening]]

@@ -4,7 +4,7 @@ Owns reading appointments and attendees, and the statements that end, decide or 
 Leaves making them to `booking`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -128,6 +128,16 @@ async def attendees_of(session: Session, business_id: int, appointments: Sequenc
     for row in rows:
         found[row["id"]].append(_attendee(row))
     return found
+
+
+async def questions_of(session: Session, appointment: Appointment) -> Sequence[Mapping[str, object]]:
+    """What the service of *appointment* asks now."""
+    found = await session.value(
+        "SELECT questions FROM services WHERE business_id = $1 AND slug = $2",
+        appointment.business_id,
+        appointment.service,
+    )
+    return tuple(found or ())
 
 
 async def lock_appointment(session: Session, appointment: Appointment) -> tuple[Status, int, datetime] | None:

@@ -1,5 +1,5 @@
 """
-Owns making a business row by row, and deleting it with everything that belongs to it.
+Owns making a business row by row, what its pages wear, and deleting it with everything that belongs to it.
 
 Leaves what is in it to whoever makes it: the demo, `bookable business`, `bookable prove`.
 """
@@ -16,6 +16,12 @@ async def business_id_of(session: Session, slug: str) -> int | None:
     """The business called *slug*, if there is one."""
     found: int | None = await session.value(select(schema.businesses.c.id).where(schema.businesses.c.slug == slug))
     return found
+
+
+async def accent_of_business(session: Session, business: str) -> str | None:
+    """The colour that a business, by its slug, has chosen; None if it has not, or is not there."""
+    found = await session.value("SELECT theme->>'accent' FROM businesses WHERE slug = $1", business)
+    return str(found) if found else None
 
 
 async def has_key(session: Session, business_id: int, key_hash: bytes) -> bool:

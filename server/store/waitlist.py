@@ -15,6 +15,7 @@ from server.domain.waitlist import MOST_LAPSED, WaitlistOffer, Wish
 from server.store.engine import Row, Session
 from server.store.set_aside import Key, columns_of, not_set_aside
 from server.store.surges import GUARD_NOW
+from server.store.terms import terms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,7 @@ _OFFERED = """
 SELECT w.uid, w.name, w.locale, w.timezone, w.token_salt, w.token_hash, s.name AS service_name, p.name AS provider_name,
        l.name AS location_name, l.address, l.timezone AS location_zone, l.online, h.starts_at AS start,
        h.starts_at + make_interval(secs => h.duration_s) AS "end", w.offer_expires_at AS expires_at,
-       h.price_minor, h.currency
+       h.duration_s, h.price_minor, h.currency, h.change_window_min, h.cancel_fee_minor, h.approval
   FROM unnest($1::bigint[], $2::uuid[]) asked (business_id, uid)
   JOIN waitlist_entries w ON w.business_id = asked.business_id AND w.uid = asked.uid AND w.status = 'offered'
   JOIN holds h ON h.business_id = w.business_id AND h.id = w.hold_id
@@ -189,8 +190,7 @@ SELECT w.uid, w.name, w.locale, w.timezone, w.token_salt, w.token_hash, s.name A
 async def offers_of_entries(session: Session, entries: Sequence[tuple[int, UUID]]) -> dict[UUID, WaitlistOffer]:
     """What is held now for each of *entries*, `(business id, uid)`; without those that have no offer any more."""
     rows = await session.fetch(_OFFERED, [each[0] for each in entries], [each[1] for each in entries])
-    held = [dict(row) for row in rows]
-    return {each.pop("uid"): WaitlistOffer(**each) for each in held}
+    return {row["uid"]: _offer(row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +382,11 @@ async def expire(session: Session, entries: Sequence[Key]) -> None:
         " WHERE w.business_id = over.business_id AND w.id = over.id",
         *columns_of(entries),
     )
+
+
+def _offer(row: Row) -> WaitlistOffer:
+    said = {name: value for name, value in dict(row).items() if name in WaitlistOffer.__slots__}
+    return WaitlistOffer(terms=terms_of(row), **said)
 
 
 def _entry(row: Row) -> Entry:

@@ -6,13 +6,15 @@ request at that one time, and nothing else. It ends when the request is decided,
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from server.domain.appointment import Appointment, Attendee
+from server.domain.details import by_label
 from server.domain.errors import NotFound
 from server.domain.lifecycle import Actor, Status, Step
-from server.store.appointments import attendees_of, find_appointment
+from server.store.appointments import attendees_of, find_appointment, questions_of
 from server.tokens import Purpose, Vault
 from server.usecases.core import Core
 from server.usecases.decide import decide
@@ -37,6 +39,8 @@ class RequestView:
 
     appointment: Appointment
     attendee: Attendee
+    answers: Mapping[str, str]
+    """What the customer answered, by the words of the question."""
     is_open: bool
     """It waits for an answer."""
 
@@ -64,10 +68,11 @@ async def view_request(core: Core, token: str) -> RequestView:
         if appointment is None:
             raise NotFound(what="request")
         now = session.now
-        attendees = (await attendees_of(session, business_id, [appointment.id]))[appointment.id]
+        attendee = (await attendees_of(session, business_id, [appointment.id]))[appointment.id][0]
+        answers = by_label(attendee.answers, await questions_of(session, appointment)) if attendee.answers else {}
     same_time = int(appointment.start.timestamp()) == start
     is_open = appointment.status is Status.PENDING and same_time and now < appointment.start
-    return RequestView(appointment=appointment, attendee=attendees[0], is_open=is_open)
+    return RequestView(appointment=appointment, attendee=attendee, answers=answers, is_open=is_open)
 
 
 async def answer_request(core: Core, token: str, *, approve: bool, reason: str) -> None:

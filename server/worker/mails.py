@@ -293,9 +293,9 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
     common = _of_business(business, base_url)
     payload = delivery.payload
     if letter.offer is not None:
-        return MessageFacts(**common, **_of_offer(letter.offer, base_url, vault))
+        return MessageFacts(**common, **_of_offer(letter.offer, base_url, vault), now=letter.now)
     if letter.confirmation is not None:
-        return MessageFacts(**common, **_of_confirmation(letter.confirmation, base_url, vault))
+        return MessageFacts(**common, **_of_confirmation(letter.confirmation, base_url, vault), now=letter.now)
     if letter.place is None:
         return MessageFacts(**common, **_of_payload(payload))
     place = letter.place
@@ -369,8 +369,9 @@ def _of_offer(offer: WaitlistOffer, base_url: str, vault: Vault) -> dict[str, An
         "end": offer.end,
         "location_zone": offer.location_zone,
         "online": offer.online,
-        "price_minor": offer.price_minor,
-        "currency": offer.currency,
+        "price_minor": offer.terms.price_minor,
+        "currency": offer.terms.currency,
+        "terms": offer.terms,
         "manage_url": f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt, offer.token_hash)}",
         "expires_at": offer.expires_at,
     }
@@ -389,6 +390,7 @@ def _of_confirmation(asked: Confirmation, base_url: str, vault: Vault) -> dict[s
         "location_zone": asked.location_zone,
         "price_minor": asked.terms.price_minor,
         "currency": asked.terms.currency,
+        "terms": asked.terms,
         "manage_url": f"{base_url}/confirm/{vault.confirm_token(asked.token_salt, asked.token_hash)}",
         "expires_at": asked.expires_at,
     }

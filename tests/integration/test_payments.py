@@ -250,12 +250,15 @@ async def test_whoever_comes_back_from_paying_sees_what_became_of_it(
 
 
 async def test_whoever_did_not_pay_in_time_is_told_so(shop: Client, world: World, payment: PaymentSettings) -> None:
+    await world.sql("UPDATE businesses SET theme = $2 WHERE id = $1", world.business_id, {"accent": "#aa3366"})
     begun = await begin(shop, world)
     await run_out(world)
     await world.sql("UPDATE payments SET next_look_at = clock_timestamp()")
     await settle_due(world.core, open_methods(payment))
 
-    assert "Nothing was paid" in await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
+    page = await (await shop.get(f"/book/{world.slug}/paid/{begun['id']}")).text()
+    assert "Nothing was paid" in page
+    assert "<style>:root{--brand:#aa3366;--on-brand:#ffffff}</style>" in page
 
 
 async def test_without_javascript_the_plain_form_leads_to_paying(shop: Client, stripe: Stripe, world: World) -> None:

@@ -22,7 +22,8 @@ from server.store.profile import load_profile
 from server.usecases.find_slots import Availability, SlotQuery, find_slots
 from server.voice_terms import say_terms
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.html import STYLE, brand_rule, page_answer, render_page
+from server.web.pages.brand import brand_rule
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import PageVoice, voice_of
 from server.web.route import query_of
 from server.web.shapes.book import BookQuery
@@ -85,7 +86,7 @@ async def book_page(request: web.Request, typed: Mapping[str, str], trouble: Tro
             values["trouble"] = Trouble("This time is not offered any more.")
         elif trouble is not None:
             values["start"] = asked.start  # what was typed stays, whatever has become of the time
-    brand = brand_rule(profile["theme"])
+    brand = brand_rule(profile["theme"].get("accent"))
     html = render_page("book.html", STYLE, voice, brand=brand, **values)
     status = trouble.status if trouble else 200
     return page_answer(html, STYLE, status=status, forms=True, widget=True, framed_by=origins, brand=brand)

@@ -7,12 +7,14 @@ Leaves booking to `usecases/confirm`.
 from aiohttp import web
 
 from server.domain.confirmations import Confirmation
-from server.domain.errors import BookingError, NotFound, NotOffered, SlotTaken, Unavailable
+from server.domain.errors import BookingError, NotFound, NotOffered, SlotTaken, TermsChanged, Unavailable
 from server.domain.zones import zone
 from server.usecases.confirm import confirm, manage_token_of, view_confirmation
 from server.web.keys import CORE, SETTINGS
+from server.web.pages.brand import brand_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
+from server.web.pages.promised import promised
 
 
 async def get_confirm(request: web.Request) -> web.Response:
@@ -21,7 +23,7 @@ async def get_confirm(request: web.Request) -> web.Response:
     found = await view_confirmation(request.app[CORE], token)
     if found.confirmed_at is not None:
         return _to_appointment(request, manage_token_of(request.app[CORE], found))
-    return _page(request, found)
+    return await _page(request, found)
 
 
 async def post_confirm(request: web.Request) -> web.Response:
@@ -32,9 +34,12 @@ async def post_confirm(request: web.Request) -> web.Response:
     except (NotFound, Unavailable):
         raise
     except (SlotTaken, NotOffered):
-        return _page(request, await view_confirmation(core, token), problem="This time was just taken.", status=409)
+        problem = "This time was just taken."
+    except TermsChanged:
+        problem = "The price or the conditions have changed. Please look again."
     except BookingError:
-        return _page(request, await view_confirmation(core, token), problem="This did not work", status=409)
+        problem = "This did not work"
+    return await _page(request, await view_confirmation(core, token), problem=problem, status=409)
 
 
 def _to_appointment(request: web.Request, manage_token: str) -> web.Response:
@@ -42,14 +47,25 @@ def _to_appointment(request: web.Request, manage_token: str) -> web.Response:
     return web.Response(status=303, headers={"Location": where, "Cache-Control": "no-store"})
 
 
-def _page(request: web.Request, found: Confirmation, *, problem: str = "", status: int = 200) -> web.Response:
+async def _page(request: web.Request, found: Confirmation, *, problem: str = "", status: int = 200) -> web.Response:
     voice = voice_of(request).at(zone(found.location_zone))
-    html = render_page("confirm.html", STYLE, voice, found=found, problem=problem)
-    return page_answer(html, STYLE, status=status, forms=True, private=True)
+    brand = await brand_of(request, found.business)
+    html = render_page(
+        "confirm.html",
+        STYLE,
+        voice,
+        brand=brand,
+        found=found,
+        business_name=found.business_name,
+        problem=problem,
+        **promised(voice, found),
+    )
+    return page_answer(html, STYLE, status=status, forms=True, private=True, brand=brand)
 
 
-def asked_page(request: web.Request, found: Confirmation) -> web.Response:
+async def asked_page(request: web.Request, found: Confirmation) -> web.Response:
     """What somebody without JavaScript sees after the form: where to look, and until when."""
     voice = voice_of(request).at(zone(found.location_zone))
-    html = render_page("asked.html", STYLE, voice, found=found)
-    return page_answer(html, STYLE, private=True)
+    brand = await brand_of(request, found.business)
+    html = render_page("asked.html", STYLE, voice, brand=brand, found=found)
+    return page_answer(html, STYLE, private=True, brand=brand)

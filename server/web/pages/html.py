@@ -7,10 +7,9 @@ Leaves what stands on the page to its neighbours.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -47,12 +46,6 @@ def render_page(template: str, style: str, voice: PageVoice | None = None, **val
     return _ENVIRONMENT.get_template(template).render(**spoken, **values, style=sheet)
 
 
-def brand_rule(theme: Mapping[str, Any]) -> str:
-    """The colour of a business, as a sheet of its own; empty if it has chosen none."""
-    accent = theme.get("accent")
-    return f":root{{--brand:{accent};--on-brand:{theme['on_accent']}}}" if accent else ""
-
-
 def page_answer(
     html: str,
     style: str,
@@ -72,7 +65,7 @@ def page_answer(
         widget: It runs the widget, or another script of ours, and what that asks us.
         framed_by: Origins that may show it in a frame; none by default.
         private: It is about one person: nobody keeps it.
-        brand: The rule of `brand_rule` that is on it.
+        brand: The sheet of its business (`brand`) that is on it.
     """
     framing = " ".join(sorted(framed_by)) or "'none'"
     policy = [

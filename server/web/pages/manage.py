@@ -23,9 +23,11 @@ from server.usecases.prove_address import prove_attendee
 from server.voice_terms import say_terms
 from server.web.bodies import read_form
 from server.web.keys import CORE, SETTINGS
-from server.web.pages.html import STYLE, brand_rule, page_answer, render_page
+from server.web.pages.brand import brand_rule
+from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
 from server.web.pages.plain_move import move_to, times_to_move
+from server.web.pages.promised import say_cost
 from server.web.route import query_of
 from server.web.shapes.book import ManageQuery
 from server.web.widget import build
@@ -131,7 +133,7 @@ async def _page(request: web.Request, token: str, *, problem: str = "", status: 
     async with core.database.reading() as session:
         business = await load_profile(session, appointment.business)
     voice = voice_of(request).at(zone(appointment.timezone))
-    brand = brand_rule(business["theme"])
+    brand = brand_rule(business["theme"].get("accent"))
     asked = query_of(request, ManageQuery)
     moving = seen.can_reschedule and (asked.day or asked.start) is not None
     times: Mapping[str, Any] = {"days": [], "start": None, "later": None}
@@ -150,8 +152,7 @@ async def _page(request: web.Request, token: str, *, problem: str = "", status: 
         times=times,
         where=zone(appointment.timezone),
         terms=say_terms(voice, attendee.terms, appointment.start, now=seen.now) if alive and seen.can_cancel else "",
-        costs=voice.money(attendee.terms.price_minor, attendee.terms.currency) if attendee.terms.price_minor else "",
-        length=voice.length(int((appointment.end - appointment.start).total_seconds()) // 60),
+        cost=say_cost(voice, attendee.terms, appointment.start, appointment.end),
         heading=HEADINGS.get(seen.place.status, "Your appointment"),
         fee=voice.money(seen.late_fee_minor, attendee.terms.currency) if seen.late_fee_minor else "",
         problem=problem,

@@ -15,6 +15,7 @@ from server.domain.payments import UNPAID, PaymentStatus
 from server.store.payments import Payment
 from server.usecases.payments import view_payment
 from server.web.keys import CORE, METHODS, SETTINGS
+from server.web.pages.brand import brand_of
 from server.web.pages.html import STYLE, page_answer, render_page, static_answer
 from server.web.pages.language import voice_of
 from server.web.pages.manage import HEADINGS
@@ -42,8 +43,11 @@ async def get_paid(request: web.Request) -> web.Response:
     voice = voice_of(request).at(seen.zone)
     page = f"/book/{seen.payment.business}"
     heading = HEADINGS.get(seen.payment.appointment_status or "", HEADINGS[Status.CANCELLED])
-    html = render_page("paid.html", STYLE, voice, seen=seen, state=_state(seen.payment), heading=heading, page=page)
-    return page_answer(html, STYLE, widget=True, private=True)
+    brand = await brand_of(request, seen.payment.business)
+    html = render_page(
+        "paid.html", STYLE, voice, brand=brand, seen=seen, state=_state(seen.payment), heading=heading, page=page
+    )
+    return page_answer(html, STYLE, widget=True, private=True, brand=brand)
 
 
 _STATES: Mapping[PaymentStatus, str] = {

@@ -97,14 +97,14 @@ async def _asked(request: web.Request, order: Order, keyed: KeyedRequest | None)
     return (
         await _answered(request, orjson.loads(result.body))
         if isinstance(result, Replay)
-        else asked_page(request, result)
+        else await asked_page(request, result)
     )
 
 
 async def _answered(request: web.Request, earlier: Mapping[str, str]) -> web.Response:
     """What the same form was answered before."""
     if "confirm" in earlier:
-        return asked_page(request, await view_confirmation(request.app[CORE], earlier["confirm"]))
+        return await asked_page(request, await view_confirmation(request.app[CORE], earlier["confirm"]))
     return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{earlier['manage']}")
 
 

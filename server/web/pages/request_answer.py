@@ -13,8 +13,10 @@ from server.domain.zones import zone
 from server.usecases.answer_request import answer_request, view_request
 from server.web.bodies import read_form
 from server.web.keys import CORE, SETTINGS
+from server.web.pages.brand import brand_of
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
+from server.web.pages.promised import say_cost
 from server.web.shapes.base import Line
 
 _LINE: TypeAdapter[str] = TypeAdapter(Line)
@@ -45,7 +47,17 @@ async def post_request_page(request: web.Request) -> web.Response:
 async def _page(request: web.Request, *, problem: str = "", typed: str = "", status: int = 200) -> web.Response:
     seen = await view_request(request.app[CORE], request.match_info["token"])
     voice = voice_of(request).at(zone(seen.appointment.timezone))
+    appointment = seen.appointment
+    brand = await brand_of(request, appointment.business)
     html = render_page(
-        "request_answer.html", STYLE, voice, seen=seen, appointment=seen.appointment, problem=problem, typed=typed
+        "request_answer.html",
+        STYLE,
+        voice,
+        brand=brand,
+        seen=seen,
+        appointment=appointment,
+        cost=say_cost(voice, seen.attendee.terms, appointment.start, appointment.end),
+        problem=problem,
+        typed=typed,
     )
-    return page_answer(html, STYLE, status=status, forms=True, private=True)
+    return page_answer(html, STYLE, status=status, forms=True, private=True, brand=brand)

@@ -14,14 +14,16 @@ from server.usecases.once import Once
 from server.usecases.waitlist import Waiting, leave, take_offer, view
 from server.web.bodies import read_form
 from server.web.keys import CALLER, CORE, SETTINGS
+from server.web.pages.brand import brand_of
 from server.web.pages.confirm import asked_page
 from server.web.pages.html import STYLE, page_answer, render_page
 from server.web.pages.language import voice_of
+from server.web.pages.promised import promised
 
 
 async def get_waitlist_page(request: web.Request) -> web.Response:
     """Changes nothing: whoever looks at all links of a mail takes no time."""
-    return _page(request, await view(request.app[CORE], request.match_info["token"]))
+    return await _page(request, await view(request.app[CORE], request.match_info["token"]))
 
 
 async def post_waitlist_page(request: web.Request) -> web.Response:
@@ -37,30 +39,34 @@ async def post_waitlist_page(request: web.Request) -> web.Response:
             stranger = request[CALLER].stranger
             result = await take_offer(request.app[CORE], token, once, asked=asked, asked_from=stranger)
             if isinstance(result, Confirmation):
-                return asked_page(request, result)
+                return await asked_page(request, result)
     except Unavailable:
         raise
     except SlotTaken:
-        return _page(request, await view(request.app[CORE], token), problem="This time was just taken.")
+        return await _page(request, await view(request.app[CORE], token), problem="This time was just taken.")
     except NotFound:
         await view(request.app[CORE], token)  # over already, or done: the page says which
     except BookingError:
-        return _page(request, await view(request.app[CORE], token), problem="This did not work")
+        return await _page(request, await view(request.app[CORE], token), problem="This did not work")
     return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}/waitlist/{token}"})
 
 
-def _page(request: web.Request, waiting: Waiting, *, problem: str = "") -> web.Response:
+async def _page(request: web.Request, waiting: Waiting, *, problem: str = "") -> web.Response:
     entry = waiting.entry
     offer, own = waiting.offer, voice_of(request).at(zone(entry.timezone))
     voice = own.at(zone(offer.location_zone)) if offer is not None else own
+    brand = await brand_of(request, entry.business)
     html = render_page(
         "waitlist.html",
         STYLE,
         voice,
+        brand=brand,
         entry=entry,
+        business_name=entry.business_name,
         problem=problem,
         offer=offer,
         # The place's clocks come first, and whoever reads by others sees theirs, too.
         own=own if offer is not None and own.offset(offer.start) != voice.offset(offer.start) else None,
+        **(promised(voice, offer) if offer is not None else {}),
     )
-    return page_answer(html, STYLE, forms=True, private=True)
+    return page_answer(html, STYLE, forms=True, private=True, brand=brand)
