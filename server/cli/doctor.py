@@ -62,7 +62,9 @@ def doctor(data_dir: Path) -> None:
     Each line begins with ✓ or ✗; below a ✗ stands what to do. Exit code 1 when anything is wrong. A • is advice:
     what a business has to put right itself, or what is not ready for the public.
     """
-    findings = asyncio.run(_examine(data_dir))
+    source = click.get_current_context().get_parameter_source("data_dir")
+    named = source is not click.core.ParameterSource.DEFAULT
+    findings = asyncio.run(_examine(data_dir, named=named))
     for finding in findings:
         click.echo(str(finding))
     wrong = sum(finding.is_wrong for finding in findings)
@@ -71,7 +73,8 @@ def doctor(data_dir: Path) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _examine(data_dir: Path) -> list[Finding]:
+async def _examine(data_dir: Path, *, named: bool) -> list[Finding]:
+    """Everything; *named*: somebody said that it is this data folder."""
     from server.cli.doctor_calendars import examine_calendars
     from server.cli.doctor_channels import examine_channels
     from server.cli.doctor_setup import examine_setup
@@ -86,6 +89,8 @@ async def _examine(data_dir: Path) -> list[Finding]:
     if settings.database.url is None and (data_dir / "postgres").is_dir():
         findings.append(_running(data_dir))
         settings = installed_settings(settings, data_dir)
+    elif settings.database.url is None and named:
+        return [Finding(f"there is no Bookable in {data_dir}", "Name the folder that `bookable up` was started with.")]
     findings += _secrets(settings)
     findings += [finding async for finding in _database(settings)]
     findings += [finding async for finding in _redis(settings)]

@@ -81,7 +81,7 @@ def installed_settings(settings: "Settings", data_dir: Path) -> "Settings":
     """
     from pydantic import SecretStr
 
-    from server.embedded.data_folder import kept_secret, noted_address
+    from server.embedded.data_folder import kept_secret, noted_running
     from server.embedded.redis import EmbeddedRedis
 
     if settings.database.url is not None:
@@ -93,8 +93,12 @@ def installed_settings(settings: "Settings", data_dir: Path) -> "Settings":
         changes["redis"] = settings.redis.model_copy(update={"url": EmbeddedRedis(data_dir / "redis").url})
     if not settings.secret.keys:
         changes["secret"] = settings.secret.model_copy(update={"keys": [SecretStr(kept_secret(data_dir))]})
-    if "base_url" not in settings.http.model_fields_set and (address := noted_address(data_dir)) is not None:
-        changes["http"] = settings.http.model_copy(update={"base_url": address})
+    if (noted := noted_running(data_dir)) is not None:
+        if "base_url" not in settings.http.model_fields_set:
+            changes["http"] = settings.http.model_copy(update={"base_url": noted.base_url})
+        if settings.mail.host is None and settings.mail.folder is None:
+            told = {"host": noted.mail_host, "folder": noted.mail_folder}
+            changes["mail"] = settings.mail.model_copy(update=told)
     return settings.model_copy(update=changes)
 
 

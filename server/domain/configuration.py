@@ -93,7 +93,7 @@ class ConfiguredService:
     offers: Sequence[ConfiguredOffer]
     hours: Sequence[WeeklyHours] = ()
     needs_without_resource: Sequence[str] = ()
-    """Needs of which every room or device is retired."""
+    """Needs for which no active room or device is where the service is offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,5 @@ class Configuration:
     hours: Sequence[WeeklyHours]
     utc_offset_min: Mapping[str, int] = field(default_factory=dict)
     """By location: minutes its clocks are ahead of UTC now."""
-    providers_with_exceptions: frozenset[str] = frozenset()
-    """Who has dates with hours of their own still to come."""
-    locations_with_exceptions: frozenset[str] = frozenset()
-    """Where."""
+    dates: Sequence[WeeklyHours] = ()
+    """The hours of dates still to come that have their own, as of their weekday."""

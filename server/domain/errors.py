@@ -69,6 +69,11 @@ class NotFound(BookingError):
 
     what: str
 
+    def __str__(self) -> str:
+        if self.what == "offer":
+            return "Nobody offers this service in this way: not with this provider, at this location."
+        return BookingError.__str__(self)
+
 
 @dataclass(eq=False)
 class Gone(BookingError):
@@ -123,7 +128,7 @@ _NO_LONGER = {
     "service": "This service is not offered any more",
     "provider": "This provider does not take appointments any more",
     "location": "No appointments are taken at this location any more",
-    "offer": "This provider does not offer this service here any more",
+    "offer": "This provider does not offer this service here",
 }
 
 
@@ -135,6 +140,8 @@ class NoLongerOffered(BookingError):
     """`service`, `provider`, `location`, or `offer`: all of them exist, but not together."""
 
     def __str__(self) -> str:
+        if self.what == "offer":
+            return f"{_NO_LONGER[self.what]}. Choose another provider, or cancel the appointment."
         return f"{_NO_LONGER[self.what]}, so the appointment cannot be moved. It can be cancelled."
 
 
@@ -178,6 +185,11 @@ class PolicyClosed(BookingError):
     fee_minor: int
     currency: str
 
+    def __str__(self) -> str:
+        if self.fee_minor:
+            return "It is too late to cancel free of charge. Cancelling now costs the fee: accept_fee agrees to it."
+        return BookingError.__str__(self)
+
 
 @dataclass(eq=False)
 class IllegalTransition(BookingError):
@@ -185,6 +197,9 @@ class IllegalTransition(BookingError):
 
     status: str
     wanted: str
+
+    def __str__(self) -> str:
+        return f"This is not possible any more, or not yet: the appointment is {self.status.replace('_', ' ')}."
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from server.domain.configuration import Capabilities, Configuration, ConfiguredS
 
 _DAY = 1440
 _WEEK = 7 * _DAY
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LONG_MIN = 16 * 60
 _LONG_BY_NIGHT_MIN = 12 * 60
 
@@ -109,7 +110,7 @@ def _pages(configuration: Configuration, _: Capabilities) -> Iterator[Finding]:
 
 
 def _locations(configuration: Configuration, _: Capabilities) -> Iterator[Finding]:
-    open_at = {hours.location for hours in configuration.hours} | configuration.locations_with_exceptions
+    open_at = {hours.location for hours in configuration.hours} | {hours.location for hours in configuration.dates}
     for location in configuration.locations:
         if "/" not in location.timezone or location.timezone.startswith("Etc/"):
             detail = (
@@ -123,22 +124,24 @@ def _locations(configuration: Configuration, _: Capabilities) -> Iterator[Findin
 
 
 def _providers(configuration: Configuration, _: Capabilities) -> Iterator[Finding]:
-    working = {hours.provider for hours in configuration.hours} | configuration.providers_with_exceptions
+    working = {hours.provider for hours in (*configuration.hours, *configuration.dates)}
     offering = {offer.provider for service in configuration.services for offer in service.offers}
     for provider in configuration.providers:
         if provider.slug not in working:
-            detail = "This provider has no working hours, so is never offered. Add hours."
+            detail = "This provider has no working hours at an active location, so is never offered. Add hours."
             yield _warning(Subject.PROVIDER, provider.slug, "provider-without-hours", detail)
         if provider.slug not in offering:
             detail = "This provider offers no active service, so is never offered. Link a service."
             yield _warning(Subject.PROVIDER, provider.slug, "provider-without-service", detail)
-        if not provider.email:
-            detail = "This provider has no email address, so is not told of bookings. Set email."
+        if not provider.email and not configuration.business.email:
+            detail = (
+                "Neither the provider nor the business has an email address: nobody is told of bookings. Set email."
+            )
             yield _warning(Subject.PROVIDER, provider.slug, "provider-without-email", detail, field="email")
 
 
 def _never_offered(configuration: Configuration, _: Capabilities) -> Iterator[Finding]:
-    working = {hours.provider for hours in configuration.hours} | configuration.providers_with_exceptions
+    working = {hours.provider for hours in (*configuration.hours, *configuration.dates)}
     for service in configuration.services:
         key = service.slug
         if not service.offers:
@@ -156,20 +159,17 @@ def _never_offered(configuration: Configuration, _: Capabilities) -> Iterator[Fi
             )
             yield _error(Subject.SERVICE, key, "notice-beyond-horizon", detail, field="min_notice_min")
         for need in service.needs_without_resource:
-            detail = f"Every room or device for “{need}” is retired, so it cannot be booked. Link an active one."
+            detail = f"No active room or device for “{need}” is where it is offered, so it cannot be booked. Link one."
             yield _error(Subject.SERVICE, key, "need-without-resource", detail)
 
 
 def _fits_somewhere(service: ConfiguredService, configuration: Configuration) -> bool:
-    """Whether any start of the weekly grid leaves room; dates with hours of their own get the benefit of the doubt."""
+    """Whether any start of the weekly grid, or of a date with hours of its own, leaves room."""
     return any(
-        offer.provider in configuration.providers_with_exceptions
-        or any(
-            _fits(service, hours, offer.duration_min)
-            for hours in configuration.hours
-            if hours.provider == offer.provider
-        )
+        _fits(service, hours, offer.duration_min)
         for offer in service.offers
+        for hours in (*configuration.hours, *configuration.dates)
+        if hours.provider == offer.provider
     )
 
 
@@ -193,7 +193,12 @@ def _why_it_never_fits(service: ConfiguredService, configuration: Configuration)
     shortest = min(offer.duration_min for offer in service.offers)
     if not service.hours:
         return f"It takes {shortest} minutes, and no working hours are so long. Lengthen hours or shorten the service."
-    begins = sorted({_clock(h.start_min) for h in configuration.hours if h.provider in _names(service)})
+    days = {hours.weekday for hours in service.hours}
+    working = [h for h in configuration.hours if h.provider in _names(service) and h.weekday in days]
+    if not working:
+        named = " and ".join(_WEEKDAYS[day] for day in sorted(days))
+        return f"It has hours of its own on {named}, when nobody who offers it works. Move either of the two."
+    begins = sorted({_clock(h.start_min) for h in working})
     own = sorted({f"{_clock(h.start_min)} to {_clock(h.end_min)}" for h in service.hours})
     return (
         f"Starts are counted every {service.slot_step_min} minutes from when a provider begins ({', '.join(begins)}),"

@@ -7,12 +7,14 @@ Leaves what the servers keep in it to `postgres` and `redis`.
 import contextlib
 import fcntl
 import hashlib
+import json
 import logging
 import os
 import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from server.embedded.errors import DataFolderInUse, DataFolderUnusable
@@ -65,16 +67,25 @@ def holder(folder: Path) -> int | None:
     return None
 
 
-def note_address(folder: Path, base_url: str) -> None:
-    """Write down where whoever has the folder answers, for commands that look at it."""
-    write_private(folder / "address", base_url + "\n")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsAs:
+    """What whoever has the folder was told beyond what lies in it, for commands that look at it from outside."""
+
+    base_url: str
+    mail_host: str | None
+    mail_folder: str | None
 
 
-def noted_address(folder: Path) -> str | None:
-    """Where whoever had the folder last answered; None if nobody did."""
+def note_running(folder: Path, runs_as: RunsAs) -> None:
+    """Write it down."""
+    write_private(folder / "runs-as.json", json.dumps(asdict(runs_as)))
+
+
+def noted_running(folder: Path) -> RunsAs | None:
+    """Of whoever has the folder, or had it last; None if nobody did."""
     try:
-        return (folder / "address").read_text(encoding="utf-8").strip()
-    except OSError:
+        return RunsAs(**json.loads((folder / "runs-as.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return None
 
 

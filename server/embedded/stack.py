@@ -16,7 +16,7 @@ from pathlib import Path
 
 from server.embedded import leftovers
 from server.embedded.child import Ladder, Part
-from server.embedded.data_folder import kept_secret, locked, note_address
+from server.embedded.data_folder import RunsAs, kept_secret, locked, note_running
 from server.embedded.errors import PortTaken
 from server.embedded.postgres import EmbeddedPostgres
 from server.embedded.redis import EmbeddedRedis
@@ -63,7 +63,7 @@ class Stack:
         with locked(self.folder) as folder:
             leftovers.end(leftovers.started_with(_mark(folder)), STOP)
             self._check_port()
-            note_address(folder, self.base_url)
+            note_running(folder, self._runs_as)
             async with Supervisor() as supervisor:
                 database_url, redis_url = await self._start_servers(supervisor, folder)
                 before, after = await migrate(database_url)
@@ -76,6 +76,15 @@ class Stack:
                 await self._wait_until_ready()
                 greet()
                 await supervisor.run()
+
+    @property
+    def _runs_as(self) -> RunsAs:
+        mail = self.settings.mail
+        return RunsAs(
+            base_url=self.base_url,
+            mail_host=mail.host,
+            mail_folder=self.environment.get("BOOKABLE_MAIL_FOLDER", mail.folder),
+        )
 
     @property
     def _keeps_both(self) -> bool:

@@ -40,12 +40,15 @@ SELECT b.slug, b.email, b.website, b.allowed_origins, coalesce(b.theme->>'logo',
          WHERE w.business_id = b.id
            -- Over everywhere on earth.
            AND (w.valid_until IS NULL OR w.valid_until >= (now() AT TIME ZONE 'Etc/GMT+12')::date)) AS hours,
-       (SELECT coalesce(json_agg(DISTINCT jsonb_build_array(p.slug, l.slug)), '[]')
+       (SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
+                   'id', 0, 'weekday', extract(isodow FROM e.day)::int - 1,
+                   'start_min', lower(part), 'end_min', upper(part), 'valid_from', e.day, 'valid_until', e.day,
+                   'provider', p.slug, 'location', l.slug)), '[]')
           FROM exceptions e
+          CROSS JOIN unnest(e.windows) part
           JOIN providers p ON p.business_id = b.id AND p.id = e.provider_id AND p.active
           JOIN locations l ON l.business_id = b.id AND l.id = e.location_id AND l.active
-         WHERE e.business_id = b.id AND NOT isempty(e.windows)
-           AND e.day >= (now() AT TIME ZONE 'Etc/GMT+12')::date) AS exceptions,
+         WHERE e.business_id = b.id AND e.day >= (now() AT TIME ZONE 'Etc/GMT+12')::date) AS dates,
        (SELECT coalesce(json_agg(json_build_object(
                    'slug', s.slug, 'capacity', s.capacity, 'slot_step_min', s.slot_step_min,
                    'min_notice_min', s.min_notice_min, 'horizon_days', s.horizon_days, 'price_minor', s.price_minor,
@@ -69,7 +72,20 @@ SELECT b.slug, b.email, b.website, b.allowed_origins, coalesce(b.theme->>'logo',
                                  FROM service_resources sr
                                  JOIN resources r ON r.business_id = b.id AND r.id = sr.resource_id
                                 WHERE sr.business_id = b.id AND sr.service_id = s.id
-                                GROUP BY sr.need HAVING NOT bool_or(r.active)) needs)) ORDER BY s.id), '[]')
+                                GROUP BY sr.need
+                                -- A room of another place serves nobody here; without any hours that is another matter.
+                               HAVING NOT bool_or(r.active AND (
+                                   r.location_id IS NULL
+                                   OR NOT EXISTS (
+                                       SELECT FROM provider_services ps
+                                         JOIN working_hours w ON w.business_id = b.id AND w.provider_id = ps.provider_id
+                                        WHERE ps.business_id = b.id AND ps.service_id = s.id)
+                                   OR EXISTS (
+                                       SELECT FROM provider_services ps
+                                         JOIN working_hours w ON w.business_id = b.id AND w.provider_id = ps.provider_id
+                                                             AND w.location_id = r.location_id
+                                        WHERE ps.business_id = b.id AND ps.service_id = s.id)))) needs))
+                   ORDER BY s.id), '[]')
           FROM services s WHERE s.business_id = b.id AND s.active) AS services
   FROM businesses b
  WHERE b.id = $1
@@ -105,8 +121,7 @@ async def load_configuration(session: Session, business_id: int) -> Configuratio
         services=[_service(each) for each in row["services"]],
         hours=[_hours(each) for each in row["hours"]],
         utc_offset_min={each["slug"]: offset_at(zone(each["timezone"]), row["now"]) // 60 for each in row["locations"]},
-        providers_with_exceptions=frozenset(provider for provider, _ in row["exceptions"]),
-        locations_with_exceptions=frozenset(location for _, location in row["exceptions"]),
+        dates=[_hours(each) for each in row["dates"]],
     )
 
 

@@ -295,7 +295,10 @@ async def mark_offered(
             "UPDATE waitlist_entries w SET status = 'offered', offered_start = $4, offer_expires_at = $5,"
             " offers = offers + 1, version = version + 1, updated_at = clock_timestamp(), hold_id = h.id"
             " FROM holds h WHERE h.business_id = w.business_id AND h.token_hash = $3"
-            " AND w.business_id = $1 AND w.id = $2 AND w.status = 'waiting' AND w.offers = $6",
+            " AND w.business_id = $1 AND w.id = $2 AND w.status = 'waiting' AND w.offers = $6"
+            # Read again: the page of entries was read before the offers that this run has made since.
+            " AND NOT EXISTS (SELECT FROM waitlist_entries other WHERE other.business_id = w.business_id"
+            " AND other.service_id = w.service_id AND other.email = w.email AND other.status = 'offered')",
             entry.business_id,
             entry.id,
             hold_hash,

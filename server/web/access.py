@@ -74,6 +74,11 @@ class Unauthenticated(BookingError):
 
 
 @dataclass(eq=False)
+class UnknownKey(BookingError):
+    """This API key is not known, was revoked or has ended."""
+
+
+@dataclass(eq=False)
 class Forbidden(BookingError):
     """This API key does not have the scope for that."""
 

@@ -14,7 +14,8 @@ import orjson
 from aiohttp import web
 
 from server.domain import errors
-from server.web.access import Forbidden, Unauthenticated
+from server.domain.currencies import digits_of
+from server.web.access import Forbidden, Unauthenticated, UnknownKey
 from server.web.proxies import LocalOnly
 from server.web.same_origin import CrossSite
 from server.web.shapes.terms import TermsShape
@@ -34,6 +35,7 @@ class ProblemKind(NamedTuple):
 KINDS: dict[type[BaseException], ProblemKind] = {
     InvalidRequest: ProblemKind(422, "invalid-request", "The request is not valid"),
     Unauthenticated: ProblemKind(401, "unauthenticated", "An API key is needed"),
+    UnknownKey: ProblemKind(401, "unauthenticated", "This API key does not open anything"),
     Forbidden: ProblemKind(403, "forbidden", "This API key may not do that"),
     LocalOnly: ProblemKind(403, "local-only", "Only for the machine it runs on"),
     errors.TooManyRequests: ProblemKind(429, "too-many-requests", "Too many requests"),
@@ -99,6 +101,10 @@ def _slots(alternatives: Sequence[tuple[int, int, tuple[str, ...]]], where: Zone
     ]
 
 
+def _amount(minor: int, currency: str) -> dict[str, object]:
+    return {"amount_minor": minor, "currency": currency, "currency_digits": digits_of(currency)}
+
+
 _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     InvalidRequest: lambda e: {"errors": list(e.errors)},
     Forbidden: lambda e: {"scope": e.scope},
@@ -132,13 +138,13 @@ _EXTRAS: dict[type[BaseException], Callable[[Any], dict[str, object]]] = {
     },
     errors.DaysPassed: lambda e: {"errors": [{"pointer": "/to", "detail": str(e)}]},
     errors.PolicyClosed: lambda e: {
-        "closed_at": e.closed_at.isoformat(),
-        "fee": {"amount_minor": e.fee_minor, "currency": e.currency} if e.fee_minor else None,
+        "closed_at": e.closed_at,
+        "fee": _amount(e.fee_minor, e.currency) if e.fee_minor else None,
     },
     errors.IllegalTransition: lambda e: {"appointment_status": e.status, "wanted": e.wanted},
     errors.ProofRequired: lambda e: {"reason": e.reason, "challenge": e.challenge},
-    errors.TooEarly: lambda e: {"begins_at": e.begins_at.isoformat()},
-    errors.NothingToCharge: lambda e: {"free_until": e.free_until.isoformat() if e.free_until else None},
+    errors.TooEarly: lambda e: {"begins_at": e.begins_at},
+    errors.NothingToCharge: lambda e: {"free_until": e.free_until},
     errors.LimitReached: lambda e: {"limit": e.limit},
     errors.StaleVersion: lambda e: {"current_version": e.current},
     errors.NotChargeable: lambda e: {"detail": e.detail},
@@ -160,7 +166,7 @@ def problem(error: BaseException, request_id: str) -> web.Response:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.InFlight):
         headers["Retry-After"] = "1"
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated | UnknownKey):
         headers["WWW-Authenticate"] = 'Bearer realm="bookable"'
     extras = _EXTRAS.get(type(error), lambda _: {})(error)
     return _respond(kind, str(error), extras, request_id, headers)
@@ -194,7 +200,7 @@ def _respond(
     }
     return web.Response(
         status=kind.status,
-        body=orjson.dumps(body),
+        body=orjson.dumps(body, option=orjson.OPT_UTC_Z),
         content_type=CONTENT_TYPE,
         headers={"Cache-Control": "no-store", **(headers or {})},
     )

@@ -17,7 +17,7 @@ from server.domain.errors import NotFound, ProofRequired
 from server.store.api_keys import find_api_key
 from server.store.idempotency import KeyedRequest
 from server.tokens import is_api_key, token_hash
-from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, Who
+from server.web.access import KEY_SCOPES, Caller, Forbidden, Unauthenticated, UnknownKey, Who
 from server.web.bodies import read_body
 from server.web.client_address import client_address
 from server.web.cors import is_unknown_business, learn_origins, note_unknown_business
@@ -143,7 +143,7 @@ async def _authenticate(request: web.Request, address: str) -> Caller:
     The caller with the rights of their API key.
 
     Raises:
-        Unauthenticated: There is no such key, or it was revoked.
+        UnknownKey: There is no such key, or it was revoked or has ended.
         TooManyRequests: Nor were there many before it.
     """
     limits = request.app[LIMITS]
@@ -155,7 +155,7 @@ async def _authenticate(request: web.Request, address: str) -> Caller:
             found = await find_api_key(session, token_hash(key))
     if found is None:
         limits.note_wrong_key(address)
-        raise Unauthenticated
+        raise UnknownKey
     return Caller(
         address=address,
         business=found.business,

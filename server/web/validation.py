@@ -16,7 +16,7 @@ from server.domain.errors import BookingError
 from server.web.shapes.base import Shape
 
 _LONGEST_POINTER = 200
-_LONGEST_DETAIL = 300
+_LONGEST_DETAIL = 600
 _ALIKE = 0.72
 """How much of two names must agree before one is suggested for the other."""
 
@@ -31,14 +31,15 @@ class InvalidRequest(BookingError):
     errors: Sequence[dict[str, str]]
 
 
-def invalid_body(error: ValidationError, shape: type[Shape], sent: Json) -> InvalidRequest:
+def invalid_body(error: ValidationError, shape: type[Shape], sent: Json, *, merged: bool = False) -> InvalidRequest:
     """
     What the validator found, as pointers into *sent* and sentences.
 
     Args:
-        sent: The body as the caller wrote it, not what it was merged with.
+        sent: The body as the caller wrote it.
+        merged: It was checked with what is stored already: what is wrong need not be in the body.
     """
-    return InvalidRequest(errors=list(_distinct(_in_body(found, shape, sent) for found in _found(error))))
+    return InvalidRequest(errors=list(_distinct(_in_body(each, shape, sent, merged) for each in _found(error))))
 
 
 def invalid_query(error: ValidationError, shape: type[Shape]) -> InvalidRequest:
@@ -81,11 +82,10 @@ def _distinct(errors: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
             yield each
 
 
-def _in_body(found: ErrorDetails, shape: type[Shape], sent: Json) -> dict[str, str]:
+def _in_body(found: ErrorDetails, shape: type[Shape], sent: Json, merged: bool) -> dict[str, str]:
     path = _path_of(found, sent)
     detail = _sentence(found, path, shape)
-    if path and isinstance(sent, Mapping) and path[0] not in sent and found["type"] != "missing":
-        # A change is checked with what is stored already: what is wrong then is not in this body.
+    if merged and path and isinstance(sent, Mapping) and path[0] not in sent:
         return {"pointer": "", "detail": f"{path[0]}: {detail}"[:_LONGEST_DETAIL]}
     return {"pointer": pointer_of(path)[:_LONGEST_POINTER], "detail": detail}
 
@@ -126,7 +126,9 @@ def _sentence(found: ErrorDetails, path: Path, shape: type[Shape]) -> str:
         return _unknown(str(path[-1]) if path else "", _names_at(shape, path[:-1]))
     say = _SENTENCES.get(found["type"])
     detail = say(ctx) if say is not None else found["msg"].removeprefix("Value error, ")
-    return detail[:_LONGEST_DETAIL]
+    if len(detail) <= _LONGEST_DETAIL:
+        return detail
+    return detail[:_LONGEST_DETAIL].rpartition(", ")[0] + " and others"
 
 
 def _unknown(name: str, names: Sequence[str]) -> str:

@@ -264,6 +264,28 @@ async def test_two_providers_who_are_free_at_one_start_are_two_offers(shop: Worl
     assert await shop.doubles() == 0
 
 
+async def test_one_address_has_one_offer_of_a_service_at_a_time(shop: World) -> None:
+    await shop.provider("bert", windows=ONE_TIME)
+    await shop.sql(
+        "INSERT INTO provider_services (business_id, provider_id, service_id) SELECT $1, p.id, s.id"
+        " FROM providers p, services s WHERE p.slug = 'bert'",
+        shop.business_id,
+    )
+    booked = [await shop.book(shop.at(10), provider=provider) for provider in ("anna", "bert")]
+    for name in ("twice", "twice", "once"):
+        await wait(shop, f"{name}@example.org")
+    await give_up(shop, *booked)
+
+    await offer_freed(shop.core, shop.business_id)
+
+    rows = await shop.sql("SELECT email, status FROM waitlist_entries WHERE business_id = $1", shop.business_id)
+    assert sorted(tuple(row) for row in rows) == [
+        ("once@example.org", "offered"),
+        ("twice@example.org", "offered"),
+        ("twice@example.org", "waiting"),
+    ]
+
+
 async def test_an_offer_never_lies_over_another_appointment_of_its_customer(shop: World) -> None:
     await shop.service("other", providers=["bert"])
     taken = await shop.book(shop.at(10))

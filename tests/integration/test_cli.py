@@ -137,6 +137,13 @@ async def test_doctor_names_what_a_business_has_to_put_right(healthy: Environmen
     assert result.exit_code == 0, "the server itself is well"
 
 
+def test_doctor_of_a_folder_without_an_installation_says_only_that(healthy: Environment, tmp_path: Path) -> None:
+    result = run("doctor", "--data-dir", str(tmp_path / "typo"), environment={**healthy, "BOOKABLE_DATABASE_URL": None})
+
+    assert result.output.count("✗") == 1
+    assert f"there is no Bookable in {tmp_path / 'typo'}" in result.output
+
+
 def test_doctor_of_a_data_folder_that_nobody_uses_says_so(healthy: Environment, tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     environment = {**healthy, "BOOKABLE_DATABASE_URL": None}

@@ -112,3 +112,14 @@ async def test_only_who_may_read_the_settings_may_read_what_they_lack(
     answer = await client.get(f"/v1/businesses/{world.slug}/setup", headers=world.auth)
 
     assert answer.status == 403
+
+
+async def test_a_room_in_another_town_serves_nobody_here(client: Client, world: World) -> None:
+    await write(client, world, "POST", "/locations", {"slug": "ny", "name": "NY", "timezone": "America/New_York"})
+    await write(client, world, "POST", "/resources", {"slug": "r1", "name": "Room", "location": "ny"})
+
+    _, elsewhere = await write(client, world, "POST", "/service-resources", {"service": "cut", "resource": "r1"})
+    await write(client, world, "PATCH", "/resources/r1", {"location": "here"})
+
+    assert "need-without-resource" in codes(elsewhere["warnings"])
+    assert "need-without-resource" not in codes((await setup_of(client, world))["findings"])

@@ -124,7 +124,7 @@ def changer(collection: Collection, item: type[Shape], draft: type[Draft], patch
             try:
                 return draft.model_validate({**{name: shown[name] for name in draft.model_fields}, **given}).values()
             except ValidationError as error:
-                raise invalid_body(error, draft, orjson.loads(request[RAW_BODY])) from None
+                raise invalid_body(error, draft, orjson.loads(request[RAW_BODY]), merged=True) from None
 
         saved = await change(
             request.app[CORE],

@@ -59,7 +59,7 @@ class WaitlistOrder(Shape):
     @model_validator(mode="after")
     def _sensible_days(self) -> Self:
         if not 0 <= (self.last_day - self.first_day).days < MOST_DAYS:
-            raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS} days after it")
+            raise wrong("to", detail=f"must not be before from, nor more than {MOST_DAYS - 1} days after it")
         return self
 
     def days_in(self) -> ZoneInfo | None:

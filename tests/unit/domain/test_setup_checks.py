@@ -82,7 +82,8 @@ def test_nothing_is_found_in_what_works() -> None:
         (replace(SOUND, hours=[]), "provider-without-hours"),
         (replace(SOUND, hours=[]), "location-without-hours"),
         (replace(SOUND, services=[replace(CUT, offers=[])]), "provider-without-service"),
-        (replace(SOUND, providers=[replace(ANNA, email="")]), "provider-without-email"),
+        (replace(SOUND, providers=[replace(ANNA, email="")], business=replace(BUSINESS, email="")),
+         "provider-without-email"),
         (replace(SOUND, business=replace(BUSINESS, email="")), "business-without-email"),
         (replace(SOUND, business=replace(BUSINESS, logo="http://studio.example/logo.png")), "logo-not-loaded"),
         (replace(SOUND, business=replace(BUSINESS, allowed_origins=[])), "website-not-allowed"),
@@ -141,14 +142,19 @@ def test_a_class_off_the_grid_says_how_the_grid_is_counted() -> None:
 
 
 def test_hours_on_dates_to_come_are_hours() -> None:
-    by_date = replace(
-        SOUND,
-        hours=[],
-        providers_with_exceptions=frozenset({"anna"}),
-        locations_with_exceptions=frozenset({"lisbon"}),
-    )
+    assert codes(replace(SOUND, hours=[], dates=[MONDAY])) == []
 
-    assert codes(by_date) == []
+
+def test_a_date_to_come_helps_only_a_service_that_fits_into_it() -> None:
+    sunday = WeeklyHours(id=9, weekday=6, start_min=540, end_min=600, valid_from=None, valid_until=None)
+    on_sundays = replace(SOUND, services=[replace(CUT, hours=[sunday])], dates=[replace(MONDAY, weekday=3)])
+
+    [finding] = check_setup(on_sundays, EVERYTHING)
+
+    assert finding.code == "service-never-fits"
+    assert finding.detail == (
+        "It has hours of its own on Sunday, when nobody who offers it works. Move either of the two."
+    )
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_what_is_stored_and_not_sent_is_not_pointed_at() -> None:
     with pytest.raises(ValidationError) as caught:
         ServiceDraft.model_validate(merged)
 
-    [refusal] = invalid_body(caught.value, ServiceDraft, {"capacity": 5}).errors
+    [refusal] = invalid_body(caught.value, ServiceDraft, {"capacity": 5}, merged=True).errors
 
     assert refusal == {"pointer": "", "detail": "approval: must be automatic for a class (capacity above 1)"}
 
