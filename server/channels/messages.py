@@ -200,6 +200,12 @@ _TO_CUSTOMER: Mapping[MessageKind, _Words] = {
         _AGAIN,
     ),
 }
+_MOVED_REQUEST = _Words(
+    "Requested: {service}, {when}",
+    "We have your request for the new time",
+    "{business} will answer soon. Until then the time is kept for you.",
+    _MANAGE,
+)
 _TO_PROVIDER: Mapping[MessageKind, _Words] = {
     MessageKind.REQUESTED: _Words(
         "New request: {customer}, {when}", "A request is waiting for your answer", button="Answer the request"
@@ -243,7 +249,7 @@ def render_letter(
             the clocks differ; of what is online it is the other way round.
     """
     voice, beside = _clocks(facts, locale, zone)
-    words = _words(kind, recipient)
+    words = _words(kind, recipient, facts)
     places = _places(facts, voice, beside, most=_NAME_CHARACTERS)
     accent = accent_of(facts.accent)
     values = {
@@ -354,7 +360,7 @@ def render_feed_address(business_name: str, accent: str, *, address: str, locale
 def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *, locale: str, zone: ZoneInfo) -> str:
     """A text message: at most `SMS_SEGMENTS`, the link whole or not at all."""
     voice, beside = _clocks(facts, locale, zone)
-    words = _words(kind, recipient)
+    words = _words(kind, recipient, facts)
     places = _places(facts, voice, beside, most=_SMS_NAME_CHARACTERS)
     said = narrowed(f"{places['business']}: {voice.say(words.subject, **places)}")
     while segments(said) > SMS_SEGMENTS:
@@ -363,7 +369,9 @@ def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *,
     return with_link if segments(with_link) <= SMS_SEGMENTS else said
 
 
-def _words(kind: MessageKind, recipient: Recipient) -> _Words:
+def _words(kind: MessageKind, recipient: Recipient, facts: MessageFacts) -> _Words:
+    if recipient is Recipient.CUSTOMER and kind is MessageKind.REQUESTED and facts.previous_start is not None:
+        return _MOVED_REQUEST
     return (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
 
 

@@ -76,6 +76,9 @@ CONSEQUENCES: Mapping[tuple[Step, Actor], Consequence] = {
     (Step.RESCHEDULE, Actor.PROVIDER): Consequence(Kind.RESCHEDULED,   _MOVED,     _PLANNED, _NONE, frees_time=True),
     (Step.RESCHEDULE, Actor.CALENDAR): Consequence(Kind.RESCHEDULED,   _MOVED,     _PLANNED, _NONE, frees_time=True),
     (Step.ASK_AGAIN,  Actor.CUSTOMER): Consequence(Kind.MOVE_REQUESTED, _REQUESTED, _PLANNED, _NONE, frees_time=True),
+    # Staff and the calendar move what is not approved yet: it stays a request, and the link in the first mail is over.
+    (Step.ASK_AGAIN,  Actor.PROVIDER): Consequence(Kind.MOVE_REQUESTED, _REQUESTED, _PLANNED, _NONE, frees_time=True),
+    (Step.ASK_AGAIN,  Actor.CALENDAR): Consequence(Kind.MOVE_REQUESTED, _REQUESTED, _PLANNED, _NONE, frees_time=True),
     # Classes are not paid beforehand: whoever leaves one has nothing to get back.
     (Step.LEAVE,      Actor.CUSTOMER): Consequence(Kind.ATTENDEE_LEFT, _CANCELLED, _DROPPED, _NONE, frees_time=True),
     (Step.LEAVE,      Actor.PROVIDER): Consequence(Kind.ATTENDEE_LEFT, _CANCELLED, _DROPPED, _NONE, frees_time=True),

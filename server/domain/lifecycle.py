@@ -54,9 +54,9 @@ TRANSITIONS: dict[Step, dict[Status | None, Status]] = {
     Step.REQUEST: {None: Status.PENDING, Status.HELD: Status.PENDING},
     Step.APPROVE: {Status.PENDING: Status.CONFIRMED},
     Step.DECLINE: {Status.PENDING: Status.DECLINED},
-    Step.RESCHEDULE: {Status.CONFIRMED: Status.CONFIRMED, Status.PENDING: Status.PENDING},
-    # A move that needs a yes of its own: an approval covers the time that it was given for.
-    Step.ASK_AGAIN: {Status.CONFIRMED: Status.PENDING},
+    Step.RESCHEDULE: {Status.CONFIRMED: Status.CONFIRMED},
+    # A move that needs a yes of its own: an approval covers the time that it was given for, and so does a request.
+    Step.ASK_AGAIN: {Status.CONFIRMED: Status.PENDING, Status.PENDING: Status.PENDING},
     # One customer of a class that goes on with the others.
     Step.LEAVE: {Status.CONFIRMED: Status.CONFIRMED},
     Step.CANCEL: {

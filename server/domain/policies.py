@@ -67,13 +67,16 @@ def check_moving(terms: Terms, start: datetime, *, now: datetime, actor: Actor) 
         raise PolicyClosed(closed_at=terms.closes_at(start), fee_minor=0, currency=terms.currency)
 
 
-def asks_again(terms: Terms, status: Status, *, reapproval: bool) -> bool:
+def asks_again(terms: Terms, status: Status, *, actor: Actor, reapproval: bool) -> bool:
     """
-    Whether a move by the customer needs a yes of its own: an approval covers the time that it was given for.
+    Whether a move needs a yes of its own: an approval covers the time that it was given for.
 
-    What was asked for and not yet approved is asked for still, and who booked without approval moves without it.
+    What was asked for and not yet approved is a request still, whoever moves it; who booked without approval moves
+    without it, and so does staff what is approved.
 
     Args:
         reapproval: The service asks for approval now, and for that of moves.
     """
-    return reapproval and terms.approval is Approval.MANUAL and status is Status.CONFIRMED
+    if status is Status.PENDING:
+        return True
+    return actor is Actor.CUSTOMER and reapproval and terms.approval is Approval.MANUAL

@@ -73,7 +73,7 @@ async def newly_agreed(
 def step_of(offer: Offer, actor: Actor, appointment: Appointment) -> Step:
     """The step that a move of *appointment* to *offer* is."""
     service = offer.service
-    again = actor is Actor.CUSTOMER and asks_again(service.terms, appointment.status, reapproval=service.reapproval)
+    again = asks_again(service.terms, appointment.status, actor=actor, reapproval=service.reapproval)
     return Step.ASK_AGAIN if again else Step.RESCHEDULE
 
 

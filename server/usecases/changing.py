@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from server.domain.appointment import Appointment, Attendee
 from server.domain.catalogue import Offer
 from server.domain.errors import IllegalTransition, NotFound
-from server.domain.lifecycle import Step, after
+from server.domain.lifecycle import CHANGEABLE, Step
 from server.domain.policies import check_moving
 from server.store.appointments import attendees_of, find_appointment, lock_appointment
 from server.store.engine import Session
@@ -55,7 +55,8 @@ def check_movable(target: Target) -> None:
     Raises:
         IllegalTransition: There is none.
     """
-    after(Step.RESCHEDULE, target.appointment.status)
+    if target.appointment.status not in CHANGEABLE:
+        raise IllegalTransition(status=target.appointment.status, wanted=Step.RESCHEDULE)
     if target.attendee is not None and target.attendee.cancelled_at is not None:
         raise IllegalTransition(status="cancelled", wanted=Step.RESCHEDULE)
 

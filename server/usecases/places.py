@@ -100,7 +100,7 @@ async def view(core: Core, token: str) -> View:
         can_cancel=alive and now < appointment.start and (in_time or terms.cancel_fee_minor > 0),
         unmovable=unmovable,
         late_fee_minor=0 if in_time else terms.cancel_fee_minor,
-        asks_again=asks_again(terms, appointment.status, reapproval=place.reapproval),
+        asks_again=alive and asks_again(terms, place.status, actor=Actor.CUSTOMER, reapproval=place.reapproval),
         now=now,
     )
 

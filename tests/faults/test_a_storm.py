@@ -180,8 +180,8 @@ class Storm:
             start = datetime.fromisoformat(body["start"])
             if start == place.start:  # no move: nobody hears of it
                 return
-            asks_again = (place.status, body["status"]) == ("confirmed", "pending")  # approved for another time
-            self.facts["appointment.move_requested" if asks_again else "appointment.rescheduled"] += 1
+            asks = body["status"] == "pending"  # approved for another time, or not yet
+            self.facts["appointment.move_requested" if asks else "appointment.rescheduled"] += 1
             self.facts[LEFT] += body["id"] != place.id  # a place in one class was given up for one in another
             place.id, place.start, place.status = body["id"], start, body["status"]
 

@@ -84,6 +84,13 @@ def calendar_of(mail: EmailMessage) -> tuple[str, icalendar.Event]:
     return str(document["METHOD"]), document.events[0]
 
 
+def text_of(mail: EmailMessage) -> str:
+    """The mail as it is read without HTML."""
+    body = mail.get_body(("plain",))
+    assert body is not None, "every mail has one"
+    return str(body.get_content())
+
+
 @pytest.fixture
 async def shop(own_world: World) -> World:
     await own_world.service()

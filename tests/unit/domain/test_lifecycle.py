@@ -14,7 +14,7 @@ ALLOWED = """
     held       expire      cancelled
     pending    approve     confirmed
     pending    decline     declined
-    pending    reschedule  pending
+    pending    ask_again   pending
     pending    cancel      cancelled
     pending    expire      expired
     confirmed  book        confirmed
