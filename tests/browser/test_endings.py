@@ -56,6 +56,19 @@ async def test_a_request_that_ended_says_how(
     await _look(robin, heading)
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_M124_a_request_that_waits_says_that_it_does(visitor: MakeVisitor, shop: World, *, scripts: bool) -> None:
+    await shop.service("bridal", approval="manual")
+    booked = await shop.book(shop.at(10, days=7), service="bridal")
+    robin = await visitor(java_script_enabled=scripts)
+
+    await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
+
+    await expect(robin.heading("Your request is sent")).to_be_visible()
+    await expect(robin.page.get_by_text("confirms each request by mail.")).to_be_visible()
+    await _look(robin, f"waits-{scripts}")
+
+
 async def test_what_is_not_offered_any_more_can_be_cancelled_and_says_why_not_moved(
     visitor: MakeVisitor, shop: World
 ) -> None:

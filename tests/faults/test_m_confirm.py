@@ -75,7 +75,7 @@ async def test_M122_a_booking_is_held_and_gives_nothing_away_until_its_address_i
         None,
         None,
         None,
-        {},
+        None,
     )
     left = datetime.fromisoformat(held["confirm_by"]) - datetime.now(UTC)
     assert timedelta(minutes=14) < left <= timedelta(minutes=15)

@@ -396,6 +396,19 @@ async def find(world: World, uid: UUID) -> Appointment:
     return (await target_of_staff(world.core, world.business_id, uid)).appointment
 
 
+async def test_M124_a_request_is_put_into_no_calendar_before_it_is_approved(
+    client: TestClient[Any, Any], world: World
+) -> None:
+    await world.service("bridal", approval="manual")
+
+    answer = await client.post(
+        f"/v1/businesses/{world.slug}/appointments", json=world.order_json(world.at(10), service="bridal")
+    )
+
+    asked = await answer.json()
+    assert (asked["status"], asked["add_to_calendar"]) == ("pending", None)
+
+
 async def test_links_for_calendars_carry_the_whole_title(client: TestClient[Any, Any], world: World) -> None:
     await world.sql("UPDATE businesses SET name = 'Atelier Linde' WHERE id = $1", world.business_id)
 

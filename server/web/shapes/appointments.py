@@ -165,8 +165,8 @@ class AppointmentAnswer(Shape):
     manage_token: Token | None
     manage_url: str | None
     ics_url: str | None
-    add_to_calendar: dict[str, str]
-    """Links that put it into a calendar, by the name of the calendar."""
+    add_to_calendar: dict[str, str] | None
+    """Links that put it into a calendar, by the name of the calendar; null until it is confirmed."""
     confirm_by: datetime | None
     """Until when the link in the mail has to be followed; null where it is booked."""
 
@@ -188,7 +188,9 @@ class AppointmentAnswer(Shape):
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
             ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
-            add_to_calendar=_calendar_links(booked, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics"),
+            add_to_calendar=_calendar_links(booked, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics")
+            if a.status is Status.CONFIRMED
+            else None,
             confirm_by=None,
         )
 
@@ -209,7 +211,7 @@ class AppointmentAnswer(Shape):
             manage_token=None,
             manage_url=None,
             ics_url=None,
-            add_to_calendar={},
+            add_to_calendar=None,
             confirm_by=asked.expires_at,
         )
 
@@ -243,7 +245,7 @@ class PolicyShape(Priced):
     unmovable: Unmovable | None
     """Why it cannot be moved: it is over, it is too late, or it is not offered any more."""
     asks_again: bool
-    """Moving it makes it a request: the approval was for this time."""
+    """Moving it has to be approved: an approval, or a request, is for one time."""
     late_fee_minor: int
 
 

@@ -73,7 +73,9 @@ def catalogue(language: str) -> Mapping[str, str]:
 @pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
 def test_every_sentence_is_there_in_every_language_with_its_places(language: str) -> None:
     sentences = catalogue(language)
-    said = {part for words in (*_TO_CUSTOMER.values(), *_TO_PROVIDER.values(), _MOVED_REQUEST) for part in words if part}
+    said = {
+        part for words in (*_TO_CUSTOMER.values(), *_TO_PROVIDER.values(), _MOVED_REQUEST) for part in words if part
+    }
     assert said <= sentences.keys()
     assert sentences.keys() == catalogue("de").keys()
     for english, translated in sentences.items():

@@ -13,7 +13,8 @@ import { LATE, button, call, facts, link, problem, sender, title } from "./frame
 const INVITED = "The invitation goes to {email}.";
 const CANCELLED = "Your appointment is cancelled";
 /** @type {Record<string, string>} */
-const ENDED = {
+const HEADINGS = {
+  pending: "Your request is sent",
   cancelled: CANCELLED,
   declined: "Your request could not be confirmed",
   expired: "Your request was not answered in time",
@@ -64,7 +65,8 @@ export function yours(scene) {
   const { can_cancel: cancels, can_reschedule: moves } = place.policy;
   const alive = /confirmed|pending/.test(place.status);
   return [
-    title(t(ENDED[place.status] ?? "Your appointment")),
+    title(t(HEADINGS[place.status] ?? "Your appointment")),
+    place.status === "pending" && answered(scene),
     managed(scene),
     problem(scene),
     place.policy.unmovable === "not-offered" && h("p", t("This is no longer offered, so it cannot be moved.")),
