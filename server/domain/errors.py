@@ -35,6 +35,7 @@ Leaves the wording for HTTP to `web/problems`.
     ├── CatalogueChanged      what is offered was changed a moment ago; look again
     ├── TooManyRequests       the limit of an address or a key
     ├── ConfirmationNeeded    the business confirms addresses by mail first
+    ├── AwaitingConfirmation  the hold waits for another address to be confirmed
     ├── QuotaReached          a stranger has as many times, bookings or places here as they may
     ├── Blocked               the business takes no online bookings from whoever asks
     └── Unavailable           a dependency did not answer in time
@@ -317,6 +318,11 @@ class TooManyRequests(BookingError):
 @dataclass(eq=False)
 class ConfirmationNeeded(BookingError):
     """This business confirms the address by mail before it books."""
+
+
+@dataclass(eq=False)
+class AwaitingConfirmation(BookingError):
+    """This hold waits for another address. Open the link in its mail, or release the hold and hold the time again."""
 
 
 @dataclass(eq=False)

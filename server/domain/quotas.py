@@ -23,7 +23,7 @@ class Quotas:
     starts: int = 3
     """Times at once: held, or booked within the last ten minutes."""
     bookings_per_day: int = 5
-    """Bookings in 24 hours, until their addresses are proved."""
+    """Bookings in 24 hours, and mails that ask to confirm one, until their addresses are proved."""
     bookings_per_address: int = 5
     """Upcoming bookings under one address, until it is proved."""
     waiting: int = 3

@@ -14,11 +14,23 @@ from server.store.terms import terms_of
 
 _TERMS = "duration_s, price_minor, currency, change_window_min, cancel_fee_minor, approval"
 
+# A time that was offered from the waitlist stays offered as long as it is held.
 _INSERT = f"""
-INSERT INTO confirmations (business_id, uid, service_id, provider_id, location_id, starts_at, {_TERMS},
+WITH held AS (
+    SELECT * FROM holds WHERE token_hash = $1 AND expires_at > clock_timestamp()
+), offered AS (
+    UPDATE waitlist_entries w SET offer_expires_at = held.expires_at, version = version + 1,
+                                  updated_at = clock_timestamp()
+      FROM held
+     WHERE w.business_id = held.business_id AND w.hold_id = held.id AND w.status = 'offered'
+       AND w.offer_expires_at < held.expires_at
+)
+INSERT INTO confirmations (business_id, hold_id, uid, service_id, provider_id, location_id, starts_at, {_TERMS},
                            email, token_salt, token_hash, order_sealed, network, expires_at)
-SELECT business_id, $2, service_id, provider_id, location_id, starts_at, {_TERMS}, $3, $4, $5, $6, $7::cidr, expires_at
-  FROM holds WHERE token_hash = $1 AND expires_at > clock_timestamp()
+SELECT business_id, id, $2, service_id, provider_id, location_id, starts_at, {_TERMS}, $3, $4, $5, $6, $7::cidr,
+       expires_at
+  FROM held
+    ON CONFLICT (business_id, hold_id) DO NOTHING
 """
 
 
@@ -33,7 +45,7 @@ async def insert_confirmation(
     order_sealed: bytes,
     network: str | None,
 ) -> bool:
-    """The time of a hold waits for *email* to be confirmed, as long as it is held; False if it is not."""
+    """The time of a hold waits for *email* to be confirmed; False if it waits for an address already, or is over."""
     written = await session.execute(_INSERT, hold_hash, uid, email, salt, token_hash, order_sealed, network)
     return written > 0
 
@@ -56,6 +68,15 @@ SELECT c.business_id, b.slug AS business, b.name AS business_name, c.id, c.uid, 
 async def find_confirmation(session: Session, token_hash: bytes) -> Confirmation | None:
     """What the token of a mail confirms."""
     row = await session.first(_SELECT + " WHERE c.token_hash = $1", token_hash)
+    return _confirmation(row) if row else None
+
+
+async def confirmation_of_hold(session: Session, hold_hash: bytes) -> Confirmation | None:
+    """What the time of a hold waits for."""
+    row = await session.first(
+        _SELECT + " JOIN holds h ON h.business_id = c.business_id AND h.id = c.hold_id WHERE h.token_hash = $1",
+        hold_hash,
+    )
     return _confirmation(row) if row else None
 
 

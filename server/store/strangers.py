@@ -33,6 +33,11 @@ _OF_ADDRESS = """(SELECT count(*) FROM customers c
    WHERE c.business_id = $1 AND c.email = {email}
      AND a.status IN ('pending', 'confirmed') AND a.starts_at > clock_timestamp())"""
 
+# Until their address is confirmed: then their booking's is proved.
+_ASKED = """(SELECT count(*) FROM confirmations f
+   WHERE f.business_id = $1 AND {where} AND f.confirmed_at IS NULL
+     AND f.created_at > clock_timestamp() - interval '1 day')"""
+
 _NARROW = "{table}.network = {{narrow}}::cidr"
 # Between the wide network and its last address: an index on networks serves that, it does not serve "within".
 _WIDE = "{table}.network BETWEEN {{wide}}::cidr AND {{last}}::cidr"
@@ -46,7 +51,8 @@ def _counts() -> str:
             where=each.format(table="t"), within=f"{RECENTLY_MIN} minutes", living=" AND t.cancelled_at IS NULL"
         )
         counts.append(f"{_LIVING_HOLDS.format(where=each.format(table='h'))} + {recent}")
-        counts.append(_BOOKED.format(where=each.format(table="t"), within="1 day", living=""))
+        today = _BOOKED.format(where=each.format(table="t"), within="1 day", living="")
+        counts.append(f"{today} + {_ASKED.format(where=each.format(table='f'))}")
     return ",\n".join([*counts, _OF_ADDRESS])
 
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from server.domain.appointment import Booked, Held, Order
 from server.domain.confirmations import Confirmation
-from server.domain.errors import ConfirmationNeeded, NotFound, SlotTaken, Unavailable
+from server.domain.errors import AwaitingConfirmation, ConfirmationNeeded, NotFound, SlotTaken, Unavailable
 from server.domain.events import Kind
 from server.domain.networks import Networks
-from server.store.confirmations import find_confirmation, insert_confirmation, mark_confirmed
+from server.store.confirmations import confirmation_of_hold, find_confirmation, insert_confirmation, mark_confirmed
 from server.store.engine import Session
 from server.store.holds import Hold, find_living_hold
 from server.store.idempotency import remember
@@ -38,7 +38,7 @@ async def book_or_ask(
     Books what *order* asks for; where the business confirms addresses, holds it and asks the address.
 
     Raises:
-        As for `book`.
+        As for `book` and `ask_to_confirm`.
     """
     try:
         return await book(core, order, booked)
@@ -50,8 +50,11 @@ async def ask_to_confirm(core: Core, order: Order, once: Once[Confirmation]) -> 
     """
     Holds the time of *order* and mails its address a link that books it.
 
+    One hold is confirmed by one address: asked again, it gets the same answer and no other mail.
+
     Raises:
-        As for `hold`.
+        AwaitingConfirmation: The hold waits for another address.
+        Others: As for `hold`.
     """
     try:
         held, token = await _held(core, order)
@@ -107,7 +110,7 @@ async def _ask(core: Core, session: Session, order: Order, held: Hold, once: Onc
     uid, salt = new_uid(), new_salt()
     token = core.vault.new_confirm_token(salt)
     networks = order.choice.asked_from
-    written = await insert_confirmation(
+    is_new = await insert_confirmation(
         session,
         hold_hash,
         uid=uid,
@@ -117,12 +120,15 @@ async def _ask(core: Core, session: Session, order: Order, held: Hold, once: Onc
         order_sealed=seal_order(core.vault, order, length=timedelta(seconds=held.terms.duration_s)),
         network=networks.narrow if networks else None,
     )
-    found = await find_confirmation(session, token_hash(token)) if written else None
+    found = await confirmation_of_hold(session, hold_hash)
     if found is None:
         raise SlotTaken
-    customer = order.customer
-    told = {"v": 1, "confirmation": str(uid), "locale": customer.locale, "timezone": customer.timezone}
-    await add_fact(session, found.business_id, Kind.CONFIRMATION_WANTED, told)
+    if found.email != order.customer.email:
+        raise AwaitingConfirmation
+    if is_new:
+        customer = order.customer
+        told = {"v": 1, "confirmation": str(uid), "locale": customer.locale, "timezone": customer.timezone}
+        await add_fact(session, found.business_id, Kind.CONFIRMATION_WANTED, told)
     once.check(await remember(session, found.business_id, once.memo(core.vault, found)))
     return found
 

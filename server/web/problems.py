@@ -48,6 +48,7 @@ KINDS: dict[type[BaseException], ProblemKind] = {
     errors.DetailsMissing: ProblemKind(422, "invalid-request", "The request is not valid"),
     errors.QuotaReached: ProblemKind(429, "quota-reached", "That is enough for now"),
     errors.ProofRequired: ProblemKind(403, "proof-required", "A proof of work is needed"),
+    errors.AwaitingConfirmation: ProblemKind(409, "awaiting-confirmation", "Another address is being confirmed"),
     errors.Blocked: ProblemKind(409, "not-bookable-online", "This cannot be booked online"),
     errors.NotFound: ProblemKind(404, "not-found", "Not found"),
     errors.Gone: ProblemKind(410, "gone", "No longer here"),

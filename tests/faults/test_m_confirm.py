@@ -1,5 +1,6 @@
 """Proves rows of sections G and M about addresses that are confirmed: a time is held, a mail asks, its button books."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -143,8 +144,9 @@ async def test_M122_who_comes_too_late_gets_the_time_if_it_is_free_and_is_told_i
     client: Client, shop: World, post: Post
 ) -> None:
     await ask(client, shop, DAY[0])
+    (early,) = await links(shop, post)
     await ask(client, shop, DAY[5])
-    early, late = await links(shop, post)
+    late = (await links(shop, post))[-1]
     for table in ("holds", "claims", "confirmations"):
         await shop.sql(f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL")
     assert await try_book(client, shop, DAY[5], shop.auth) == 201
@@ -228,6 +230,36 @@ async def test_M122_the_waitlist_is_no_way_round_the_confirmation(client: Client
     assert (await states(shop)).count("confirmed") == 1
 
 
+async def test_M122_a_late_yes_to_an_offer_keeps_it_until_the_mail_is_answered(
+    client: Client, shop: World, post: Post
+) -> None:
+    """Otherwise the time would be offered to the next while the mail still promises it."""
+    await fill(shop)
+    day = shop.at(9).date().isoformat()
+    wish = {"service": "cut", "provider": "anna", "from": day, "to": day}
+    wish["customer"] = shop.order_json(shop.at(9))["customer"]
+    joined = await client.post(f"/v1/businesses/{shop.slug}/waitlist", json=wish, headers=HERE)
+    token = (await joined.json())["token"]
+    await shop.sql("DELETE FROM claims")
+    await shop.sql("UPDATE appointments SET status = 'cancelled'")
+    await offer_freed(shop.core, shop.business_id)
+    for table, column in (("holds", "expires_at"), ("claims", "expires_at"), ("waitlist_entries", "offer_expires_at")):
+        await shop.sql(f"UPDATE {table} SET {column} = clock_timestamp() + interval '1 minute'")
+
+    taken = await (await client.post(f"/v1/waitlist/{token}/take", headers=HERE)).json()
+
+    ends = await shop.sql(
+        "SELECT w.offer_expires_at, h.expires_at, c.expires_at FROM waitlist_entries w"
+        " JOIN holds h ON h.id = w.hold_id JOIN confirmations c ON c.hold_id = h.id"
+    )
+    assert {end.replace(microsecond=0) for end in ends[0]} == {
+        datetime.fromisoformat(taken["confirm_by"]).replace(microsecond=0)
+    }
+    link = (await links(shop, post))[0]
+    assert (await client.post(link, allow_redirects=False)).status == 303
+    assert [row["status"] for row in await shop.sql("SELECT status FROM waitlist_entries")] == ["booked"]
+
+
 async def test_M122_the_mail_is_not_sent_once_the_time_is_gone(client: Client, shop: World, post: Post) -> None:
     await ask(client, shop)
     await shop.sql("UPDATE confirmations SET expires_at = clock_timestamp()")
@@ -291,3 +323,64 @@ async def test_M122_a_provider_hears_of_a_flood_and_not_of_each_drop(own_world: 
         async with mailing(own_world, post, per_provider_hour=3) as pump:
             await pump.drain()
     assert post.recipients.count(["anna@example.org"]) == 3
+
+
+async def held_time(client: Client, shop: World, at: tuple[int, int] = DAY[0]) -> str:
+    body = {"service": "cut", "provider": "anna", "start": shop.at(*at).isoformat()}
+    answer = await client.post(f"/v1/businesses/{shop.slug}/holds", json=body, headers=HERE)
+    assert answer.status == 201, await answer.text()
+    return str((await answer.json())["hold"])
+
+
+async def try_confirm(client: Client, shop: World, hold: str, email: str) -> tuple[int, dict[str, Any]]:
+    customer = {**shop.order_json(shop.at(9))["customer"], "email": email}
+    order = shop.order_json(shop.at(*DAY[0]), hold=hold, customer=customer)
+    answer = await client.post(f"/v1/businesses/{shop.slug}/appointments", json=order, headers=HERE)
+    return answer.status, await answer.json()
+
+
+async def test_M122_one_hold_is_confirmed_by_one_address(client: Client, shop: World, post: Post) -> None:
+    """Otherwise whoever holds a time could mail as many strangers as they like."""
+    hold = await held_time(client, shop)
+
+    first = await try_confirm(client, shop, hold, "first@example.org")
+    others = [await try_confirm(client, shop, hold, f"stranger{n}@example.org") for n in range(6)]
+    again = await try_confirm(client, shop, hold, "first@example.org")
+
+    assert first[0] == 201
+    assert {(status, body["type"]) for status, body in others} == {(409, "/problems/awaiting-confirmation")}
+    assert again == first
+    (link,) = await links(shop, post)
+    assert post.recipients == [["first@example.org"]]
+    assert (await client.post(link, allow_redirects=False)).status == 303
+
+
+async def test_M122_two_addresses_at_once_are_one_mail(client: Client, shop: World, post: Post) -> None:
+    hold = await held_time(client, shop)
+    answers = await asyncio.gather(*(try_confirm(client, shop, hold, f"n{n}@example.org") for n in range(4)))
+    assert sorted(status for status, _ in answers) == [201, 409, 409, 409]
+    assert len(await links(shop, post)) == 1
+
+
+async def test_M122_a_network_asks_as_many_addresses_a_day_as_it_may_book(
+    client: Client, shop: World, post: Post
+) -> None:
+    """Letting go of the hold in between gives nothing back."""
+    statuses = []
+    for n in range(7):
+        hold = await held_time(client, shop)
+        statuses.append((await try_confirm(client, shop, hold, f"stranger{n}@example.org"))[0])
+        assert (await client.delete(f"/v1/holds/{hold}", headers=HERE)).status == 204
+    assert statuses == [201] * 5 + [429] * 2
+    await links(shop, post)
+    assert len(post.mails) <= 5
+
+
+async def test_M122_what_was_confirmed_does_not_count_any_more(client: Client, shop: World, post: Post) -> None:
+    for n in range(6):
+        at = DAY[n]
+        customer = {**shop.order_json(shop.at(9))["customer"], "email": f"guest{n}@example.org"}
+        await ask(client, shop, at, customer=customer)
+        link = (await links(shop, post))[-1]
+        assert (await client.post(link, allow_redirects=False)).status == 303
+    assert await states(shop) == ["confirmed"] * 6

@@ -117,6 +117,7 @@ provider is asked again, `looked_at` when somebody last wanted that at once.
 
 confirmations = tenant_table(
     "confirmations",
+    Column("hold_id", BigInteger),
     Column("uid", Uuid, nullable=False),
     Column("service_id", BigInteger, nullable=False),
     Column("provider_id", BigInteger, nullable=False),
@@ -138,11 +139,14 @@ confirmations = tenant_table(
     Column("manage_hash", LargeBinary),
     created_at(),
     unique_in_business("uid"),
+    unique_in_business("hold_id"),
     belongs_to("service_id", "services", ondelete="CASCADE"),
     belongs_to("provider_id", "providers", ondelete="CASCADE"),
     belongs_to("location_id", "locations", ondelete="CASCADE"),
+    Index("ix_confirmations_network", "business_id", "network"),
     Index("ix_confirmations_token_hash", "token_hash"),
     Index("ix_confirmations_expires", "expires_at"),
 )
 """Times that are held until somebody who reads the mailbox of the address says so. The terms are those of the hold; the
-order is sealed: it holds a customer's details. The manage token will hang on the same salt; its hash is here."""
+order is sealed: it holds a customer's details. Holds are deleted, so *hold_id* refers to none that must exist; one hold
+is confirmed by one address. The manage token will hang on the same salt; its hash is here."""

@@ -95,6 +95,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "This network holds, has booked without confirming an address, or waits for as much as it may.",
         "Open the link in one of the mails: what is confirmed does not count. Or wait as long as Retry-After says.",
     ),
+    "awaiting-confirmation": (
+        "The hold waits for its address to be confirmed, and this is another address: one hold is confirmed by one.",
+        "Open the link in the mail. Where the address was mistyped, release the hold, and hold the time again.",
+    ),
     "not-bookable-online": (
         "The business takes no online bookings from whoever asks.",
         "Contact the business.",
