@@ -186,7 +186,8 @@ class BookingSettings(BaseModel):
     own."""
 
     bookings_per_address: int = Field(default=5, ge=1, le=10_000)
-    """Upcoming bookings of one business under one address, until it is proved. A business may set its own."""
+    """Upcoming bookings of one business from one network under one address, until it is proved. What other networks
+    booked under it does not count. A business may set its own."""
 
     waiting_per_network: int = Field(default=3, ge=1, le=1_000)
     """Places on the waitlist of one business that strangers from one network may have. A business may set its own."""

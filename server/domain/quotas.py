@@ -18,14 +18,14 @@ _SOON_S, _LATER_S = RECENTLY_MIN * 60, 3_600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """What one network, or one address that nobody has proved, may have of one business."""
+    """What one network may have of one business."""
 
     starts: int = 3
     """Times at once: held, or booked within the last ten minutes."""
     bookings_per_day: int = 5
     """Bookings in 24 hours, and mails that ask to confirm one, until their addresses are proved."""
     bookings_per_address: int = 5
-    """Upcoming bookings under one address, until it is proved."""
+    """Upcoming bookings under one address, until it is proved: what other networks booked under it does not count."""
     waiting: int = 3
     """Places on the waitlist."""
     wide_factor: int = 8
@@ -58,6 +58,7 @@ class Had:
     booked_today: int
     wide_booked_today: int
     of_address: int
+    """Upcoming bookings from the narrow network under the address that they give."""
     blocked: bool
     own: Mapping[str, int]
     """The quotas that the business has set itself."""
@@ -81,7 +82,7 @@ def refuse_too_much(wanting: Wanting, had: Had) -> None:
 
     Raises:
         Blocked: The business does not want them to book online.
-        QuotaReached: They have as much as they may. It does not say of what: whether an address is known is its own.
+        QuotaReached: They have as much as they may. It does not say of what.
     """
     if had.blocked:
         raise Blocked

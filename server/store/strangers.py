@@ -26,9 +26,10 @@ _LIVING_HOLDS = """(SELECT count(*) FROM holds h
 _BOOKED = """(SELECT count(*) FROM attendees t
    WHERE t.business_id = $1 AND {where} AND t.proved_at IS NULL
      AND t.created_at > clock_timestamp() - interval '{within}'{living})"""
+# Of the same network only: what others booked under an address that was typed must change no answer.
 _OF_ADDRESS = """(SELECT count(*) FROM customers c
     JOIN attendees t ON t.business_id = c.business_id AND t.customer_id = c.id
-                    AND t.proved_at IS NULL AND t.network IS NOT NULL AND t.cancelled_at IS NULL
+                    AND t.network = {narrow}::cidr AND t.proved_at IS NULL AND t.cancelled_at IS NULL
     JOIN appointments a ON a.business_id = t.business_id AND a.id = t.appointment_id
    WHERE c.business_id = $1 AND c.email = {email}
      AND a.status IN ('pending', 'confirmed') AND a.starts_at > clock_timestamp())"""

@@ -38,7 +38,7 @@ async def open_shop(database_url: str, aiohttp_client: OpenClient, **booking: An
 
 def within(network: str) -> Iterator[dict[str, str]]:
     """Headers of one address after another in an IPv6 network, given as its leading groups."""
-    return ({"X-Forwarded-For": f"{network}:{n:x}"} for n in itertools.count(1))
+    return ({"X-Forwarded-For": f"{network}{n:x}"} for n in itertools.count(1))
 
 
 async def try_hold(client: Client, world: World, at: tuple[int, int], headers: dict[str, str], **more: Any) -> int:
@@ -56,6 +56,11 @@ async def try_wait(client: Client, world: World, at: tuple[int, int], headers: d
     customer = world.order_json(world.at(*at))["customer"]
     body = {"service": "cut", "provider": "anna", "from": day, "to": day, "customer": customer}
     return (await client.post(f"/v1/businesses/{world.slug}/waitlist", json=body, headers=headers)).status
+
+
+def customer_of(world: World, email: str) -> dict[str, Any]:
+    """Somebody who says that this is their address."""
+    return {**world.order_json(world.at(9))["customer"], "email": email}
 
 
 async def fill(world: World) -> None:
@@ -195,19 +200,56 @@ async def test_M122_a_booking_whose_address_is_proved_does_not_count(
     assert [await try_book(client, world, at, next(asked)) for at in DAY[3:7]] == [201, 201, 201, 429]
 
 
-async def test_M122_bookings_of_a_day_and_of_an_address_are_bounded_until_they_are_proved(
+async def test_M122_bookings_of_a_day_are_bounded_until_they_are_proved(
     database_url: str, aiohttp_client: OpenClient, world: World
 ) -> None:
     client = await open_shop(database_url, aiohttp_client, starts_per_network=1000)
     asked = within("2001:db8:1:2::")
-    of_network = [await try_book(client, world, at, next(asked)) for at in DAY[:6]]
-    customer = {**world.order_json(world.at(9))["customer"], "email": "one@example.org"}
-    of_address = [
-        await try_book(client, world, at, {"X-Forwarded-For": f"2001:db8:{n + 10:x}::1"}, customer=customer)
-        for n, at in enumerate(DAY[6:12])
-    ]
-    assert of_network == [201] * 5 + [429]
-    assert of_address == [201] * 5 + [429]
+    assert [await try_book(client, world, at, next(asked)) for at in DAY[:6]] == [201] * 5 + [429]
+
+
+async def test_M122_a_network_books_so_often_under_one_address_however_many_days_it_takes(
+    database_url: str, aiohttp_client: OpenClient, world: World
+) -> None:
+    client = await open_shop(database_url, aiohttp_client)
+    asked, one = within("2001:db8:1:2::"), customer_of(world, "one@example.org")
+    statuses = []
+    for at in DAY[:6]:
+        statuses.append(await try_book(client, world, at, next(asked), customer=one))
+        await world.sql(
+            "UPDATE attendees SET created_at = created_at - interval '25 hours' WHERE business_id = $1",
+            world.business_id,
+        )
+    assert statuses == [201] * 5 + [429]
+    assert await try_book(client, world, DAY[7], next(asked), customer=customer_of(world, "two@example.org")) == 201
+
+
+@pytest.mark.parametrize("guard", ["open", "mail"])
+async def test_M121_bookings_under_an_address_neither_lock_out_its_owner_nor_name_them(
+    database_url: str, aiohttp_client: OpenClient, world: World, guard: str
+) -> None:
+    """What others booked under an address, from anywhere else, changes no answer: not theirs and not its owner's."""
+    client = await open_shop(database_url, aiohttp_client)
+    home, near, far = within("2001:db8:1:2::"), within("2001:db8:2:2::"), within("2001:db8:3:2::")
+    victim, nobody = customer_of(world, "victim@example.org"), customer_of(world, "nobody@example.org")
+    assert await try_book(client, world, DAY[0], next(home), customer=victim) == 201
+
+    async def tries(customer: Any, hours: Iterator[tuple[int, int]]) -> list[int]:
+        return [
+            await try_book(client, world, next(hours), next(network), customer=customer)
+            for network in (near, far)
+            for _ in range(3)
+        ]
+
+    of_victim = await tries(victim, iter(DAY[1:7]))
+    await world.sql(
+        "UPDATE attendees SET created_at = created_at - interval '25 hours' WHERE business_id = $1", world.business_id
+    )
+    of_nobody = await tries(nobody, iter(DAY[7:13]))
+
+    assert of_victim == of_nobody == [201] * 6
+    await world.sql("UPDATE businesses SET guard = $2 WHERE id = $1", world.business_id, guard)
+    assert await try_book(client, world, DAY[14], next(home), customer=victim) == 201
 
 
 async def test_M122_a_business_sets_its_own_quotas(database_url: str, aiohttp_client: OpenClient, world: World) -> None:
@@ -298,12 +340,10 @@ async def test_M122_an_address_is_the_same_however_its_letters_are_typed(
     database_url: str, aiohttp_client: OpenClient, world: World
 ) -> None:
     client = await open_shop(database_url, aiohttp_client, bookings_per_address=1)
-    customer = world.order_json(world.at(9))["customer"]
+    customer, asked = world.order_json(world.at(9))["customer"], within("2001:db8:1:2::")
     spellings = ["lim@example.org", "LIM@Example.org", "\uff4cim@example.org", "l\u0069m@\uff45xample.org"]
     statuses = [
-        await try_book(
-            client, world, at, {"X-Forwarded-For": f"2001:db8:{n + 1:x}::1"}, customer={**customer, "email": spelling}
-        )
-        for n, (at, spelling) in enumerate(zip(DAY, spellings, strict=False))
+        await try_book(client, world, at, next(asked), customer={**customer, "email": spelling})
+        for at, spelling in zip(DAY, spellings, strict=False)
     ]
     assert statuses == [201, 429, 429, 429]
