@@ -65,7 +65,7 @@ async def test_M124_a_request_that_waits_says_that_it_does(visitor: MakeVisitor,
     await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
 
     await expect(robin.heading("Your request is sent")).to_be_visible()
-    await expect(robin.page.get_by_text("confirms each request by mail.")).to_be_visible()
+    await expect(robin.page.get_by_text("confirms each request by mail.").filter(visible=True)).to_be_visible()
     await _look(robin, f"waits-{scripts}")
 
 
