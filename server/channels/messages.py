@@ -76,6 +76,8 @@ class MessageFacts:
     start: datetime
     end: datetime
     previous_start: datetime | None = None
+    changes_provider: bool = False
+    """Another provider had it before."""
     location_zone: str
     price_minor: int = 0
     currency: str = "EUR"
@@ -206,6 +208,13 @@ _MOVED_REQUEST = _Words(
     "{business} will answer soon. Until then the time is kept for you.",
     _MANAGE,
 )
+_OTHER_PROVIDER = _Words(
+    "Now with {provider}: {service}, {when}",
+    "Your appointment is now with {provider}",
+    "The invitation in this mail replaces the earlier one.",
+    _MANAGE,
+)
+_LOST = _Words("Cancelled: {customer}, {when}", "An appointment was cancelled", "It is now with {provider}.")
 _TO_PROVIDER: Mapping[MessageKind, _Words] = {
     MessageKind.REQUESTED: _Words(
         "New request: {customer}, {when}", "A request is waiting for your answer", button="Answer the request"
@@ -370,8 +379,13 @@ def render_text(kind: MessageKind, recipient: Recipient, facts: MessageFacts, *,
 
 
 def _words(kind: MessageKind, recipient: Recipient, facts: MessageFacts) -> _Words:
-    if recipient is Recipient.CUSTOMER and kind is MessageKind.REQUESTED and facts.previous_start is not None:
+    to_customer, same_time = recipient is Recipient.CUSTOMER, facts.previous_start is None
+    if to_customer and kind is MessageKind.REQUESTED and not same_time:
         return _MOVED_REQUEST
+    if to_customer and kind is MessageKind.RESCHEDULED and facts.changes_provider and same_time:
+        return _OTHER_PROVIDER
+    if not to_customer and kind is MessageKind.CANCELLED and facts.changes_provider:
+        return _LOST
     return (_TO_CUSTOMER if recipient is Recipient.CUSTOMER else _TO_PROVIDER)[kind]
 
 
@@ -396,6 +410,7 @@ def _places(facts: MessageFacts, voice: Voice, beside: Voice | None, *, most: in
     return {
         "service": unlinked(shortened(facts.service, most)),
         "business": unlinked(shortened(facts.business_name, most)),
+        "provider": unlinked(shortened(facts.provider, most)),
         "customer": unlinked(shortened(facts.customer_name, most)),
         "when": f"{when} ({voice.city()})" if beside else when,
         "expires": f"{until} ({voice.city()})" if beside and until else until,

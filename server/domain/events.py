@@ -59,6 +59,9 @@ class Fact:
     actor: str
     start: datetime
     previous_start: datetime | None = None
+    previous_end: datetime | None = None
+    previous_provider: str | None = None
+    """Slug of whoever had it before; None where they have it still."""
     attendee: int | None = None
     """The attendee it is about, where it is not about all."""
     reason: str = ""
@@ -74,6 +77,8 @@ class Fact:
             "actor": self.actor,
             "start": self.start.isoformat(),
             "previous_start": self.previous_start.isoformat() if self.previous_start else None,
+            "previous_end": self.previous_end.isoformat() if self.previous_end else None,
+            "previous_provider": self.previous_provider,
             "attendee": self.attendee,
             "reason": self.reason,
             **({"quiet": True} if self.quiet else {}),

@@ -66,6 +66,13 @@ def telling_of(kind: str, actor: str | None) -> Telling | None:
     return follows.tells if follows is not None else NOTICES.get(kind)
 
 
+HANDED_OVER: Mapping[str, str] = {"rescheduled": "confirmed", "requested": "requested"}
+"""What a provider is told instead of a move where a colleague had the appointment before: to them it is new."""
+
+TO_FORMER = "cancelled"
+"""What the colleague is told."""
+
+
 def frees_time(kind: str, actor: str | None) -> bool:
     """Whether somebody on the waitlist may get a time after a fact of *kind*."""
     follows = consequence_behind(kind, actor)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from server.domain.events import Kind
 
 _APPOINTMENT = (
-    "appointment", "sequence", "actor", "start", "previous_start", "reason", "status", "end", "timezone", "service",
-    "provider", "location", "attendees",
+    "appointment", "sequence", "actor", "start", "previous_start", "previous_end", "previous_provider", "reason",
+    "status", "end", "timezone", "service", "provider", "location", "attendees",
 )  # fmt: skip
 _WAITLIST = ("entry", "service", "provider", "location", "start", "end", "expires_at", "customer")
 _PAYMENT = (

@@ -21,6 +21,16 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A provider who has an appointment no more."""
+
+    name: str
+    email: str
+    """The business's where they have none of their own; may be empty."""
+    locale: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hearers:
     """Who hears of one appointment."""
 
@@ -53,6 +63,23 @@ async def hearers_of(session: Session, appointments: Sequence[tuple[int, int]]) 
         if row["attendee_id"] is not None:
             there.append(Customer(row["attendee_id"], row["email"], row["cancelled_at"]))
     return {key: Hearers(provider_email=email, customers=customers[key]) for key, email in emails.items()}
+
+
+async def providers_of(session: Session, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Provider]:
+    """By `(business id, slug)`."""
+    rows = await session.fetch(
+        "SELECT p.business_id, p.slug, p.name, coalesce(nullif(p.email, ''), b.email) AS email,"
+        "       coalesce(nullif(p.locale, ''), b.locale) AS locale"
+        "  FROM unnest($1::bigint[], $2::text[]) wanted (business_id, slug)"
+        "  JOIN providers p ON p.business_id = wanted.business_id AND p.slug = wanted.slug"
+        "  JOIN businesses b ON b.id = p.business_id",
+        [business_id for business_id, _ in wanted],
+        [slug for _, slug in wanted],
+    )
+    return {
+        (row["business_id"], row["slug"]): Provider(name=row["name"], email=row["email"], locale=row["locale"])
+        for row in rows
+    }
 
 
 async def mail_of_provider(session: Session, business_id: int, provider_id: int) -> tuple[str, str]:

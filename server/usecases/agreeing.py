@@ -77,5 +77,10 @@ def step_of(offer: Offer, actor: Actor, appointment: Appointment) -> Step:
     return Step.ASK_AGAIN if again else Step.RESCHEDULE
 
 
+def former_provider(appointment: Appointment, offer: Offer) -> str | None:
+    """The slug of whoever loses *appointment* when it moves to *offer*; None where they keep it."""
+    return appointment.provider if offer.provider.id != appointment.provider_id else None
+
+
 def _is_same(offer: Offer, appointment: Appointment) -> bool:
     return (offer.provider.id, offer.location.slug) == (appointment.provider_id, appointment.location)

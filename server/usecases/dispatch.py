@@ -7,17 +7,18 @@ at any moment: another one finds the fact either open or told.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from server.domain.confirmations import Confirmation
 from server.domain.consequences import Telling
 from server.domain.errors import Unavailable
 from server.domain.events import Kind
-from server.domain.telling import BRING_ADDRESS, ENDS, INTERNAL, frees_time, telling_of
+from server.domain.telling import BRING_ADDRESS, ENDS, HANDED_OVER, INTERNAL, TO_FORMER, frees_time, telling_of
 from server.store.confirmations import confirmations_of
 from server.store.deliveries import NewDelivery, insert_deliveries
 from server.store.engine import Session
-from server.store.hearers import Customer, Hearers, businesses_with_waiting, hearers_of
+from server.store.hearers import Customer, Hearers, Provider, businesses_with_waiting, hearers_of, providers_of
 from server.store.outbox import OpenFact, close_facts, count_failure, take_facts
 from server.store.pushed_events import want_pushed
 from server.store.waitlist import Waiter, waiters_of
@@ -85,12 +86,14 @@ async def _tell(session: Session, facts: Sequence[OpenFact]) -> None:
     freed = sorted({fact.business_id for fact in facts if _frees_time(fact)})
     waiting = await businesses_with_waiting(session, freed) if freed else set()
     waiters = await _waiters(session, facts)
+    former = await _former(session, facts)
     asked = await _asked(session, facts)
     new = [
         delivery
         for fact in facts
         for delivery in (
             *(() if fact.payload.get("quiet") else _to_people(fact, hearers.get(_subject(fact)))),
+            *(() if fact.payload.get("quiet") else _to_former(fact, hearers.get(_subject(fact)), former.get(fact.id))),
             *_to_waiter(fact, waiters.get(fact.id)),
             *_to_asked(fact, asked.get(fact.id)),
             *_to_endpoints(fact, endpoints),
@@ -112,6 +115,13 @@ async def _waiters(session: Session, facts: Sequence[OpenFact]) -> dict[int, Wai
     asked = {f.id: (f.business_id, UUID(f.payload["entry"])) for f in facts if f.kind == Kind.WAITLIST_OFFERED}
     found = await waiters_of(session, list(asked.values())) if asked else {}
     return {fact_id: found[uid] for fact_id, (_, uid) in asked.items() if uid in found}
+
+
+async def _former(session: Session, facts: Sequence[OpenFact]) -> dict[int, Provider]:
+    """Who lost the appointment to a colleague, by id of the fact."""
+    named = {f.id: (f.business_id, f.payload["previous_provider"]) for f in facts if f.payload.get("previous_provider")}
+    found = await providers_of(session, sorted(set(named.values()))) if named else {}
+    return {fact_id: found[who] for fact_id, who in named.items() if who in found}
 
 
 async def _asked(session: Session, facts: Sequence[OpenFact]) -> dict[int, Confirmation]:
@@ -146,14 +156,31 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
             once = _once(fact, telling.customer)
             yield _mail(fact, telling.customer, "customer", target=customer.email, once=once, customer=customer)
     if telling.provider and hearers.provider_email and customers:
+        handed_over = fact.payload.get("previous_provider") is not None
         yield _mail(
             fact,
-            telling.provider,
+            HANDED_OVER[telling.provider] if handed_over else telling.provider,
             "provider",
             target=hearers.provider_email,
             once=f"fact:{fact.id}",
             customer=customers[0],
         )
+
+
+def _to_former(fact: OpenFact, hearers: Hearers | None, former: Provider | None) -> Iterator[NewDelivery]:
+    """Whoever lost the appointment to a colleague: it is in no calendar of theirs any more."""
+    customers = _customers(fact, hearers) if hearers is not None else []
+    if former is None or not former.email or not customers:
+        return
+    told = _mail(
+        fact,
+        TO_FORMER,
+        "provider",
+        target=former.email,
+        once=f"former:{fact.id}",
+        customer=customers[0],
+    )
+    yield replace(told, payload={**fact.payload, "former": {"name": former.name, "locale": former.locale}})
 
 
 def _to_waiter(fact: OpenFact, waiter: Waiter | None) -> Iterator[NewDelivery]:

@@ -16,7 +16,7 @@ from server.domain.reminders import DEFAULT_RULES, plan_reminders
 from server.store.appointments import release_claims
 from server.store.booking import move_attendee
 from server.store.engine import Session
-from server.usecases.agreeing import Move, as_agreed, newly_agreed
+from server.usecases.agreeing import Move, as_agreed, former_provider, newly_agreed
 from server.usecases.book import as_appointment, as_written, new_appointment
 from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import choose, with_seat
@@ -61,6 +61,8 @@ async def move_seat(core: Core, session: Session, move: Move, offers: list[Offer
             actor=target.actor,
             start=new.start,
             previous_start=old.start,
+            previous_end=old.end,
+            previous_provider=former_provider(old, choice.offer),
             attendee=attendee.id,
         ),
         memo=once.memo(core.vault, moved),

@@ -19,7 +19,7 @@ from server.domain.terms import Terms
 from server.store.appointments import claimed_resources, release_claims, write_move
 from server.store.engine import Session
 from server.store.locks import in_order, keys_for
-from server.usecases.agreeing import Move, as_agreed, newly_agreed, step_of
+from server.usecases.agreeing import Move, as_agreed, former_provider, newly_agreed, step_of
 from server.usecases.book import new_appointment
 from server.usecases.changing import check_in_time, check_movable, current, is_there_already, stay
 from server.usecases.claiming import Choice, choose, locks_for, offers_for, with_alternatives
@@ -135,6 +135,8 @@ async def _move(core: Core, session: Session, move: Move, offers: list[Offer]) -
             actor=target.actor,
             start=moved.start,
             previous_start=appointment.start,
+            previous_end=appointment.end,
+            previous_provider=former_provider(appointment, choice.offer),
         ),
         memo=once.memo(core.vault, moved),
         reason=choice.logged(target.override),

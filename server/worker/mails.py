@@ -25,7 +25,7 @@ from server.channels.messages import (
 from server.channels.outcome import Outcome, Verdict
 from server.channels.owner_notices import NOTICES as OWNER_NOTICES
 from server.channels.owner_notices import render_owner_notice
-from server.domain.appointment import Place
+from server.domain.appointment import Appointment, Place
 from server.domain.channels import Recipient
 from server.domain.confirmations import Confirmation
 from server.domain.details import by_label
@@ -301,7 +301,7 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
     place = letter.place
     a, customer = place.appointment, place.attendee
     to_customer = delivery.recipient == "customer"
-    previous = payload.get("previous_start")
+    start, end, before = _times(delivery, a)
     reminder = to_customer and delivery.message == "reminder"
     around = letter.around
     assert around is not None, "a place has surroundings"
@@ -315,9 +315,10 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         customer_name=customer.name,
         customer_email=customer.email,
         customer_phone=customer.phone,
-        start=a.start,
-        end=a.end,
-        previous_start=datetime.fromisoformat(previous) if previous else None,
+        start=start,
+        end=end,
+        previous_start=before,
+        changes_provider=payload.get("previous_provider") is not None,
         location_zone=a.timezone,
         price_minor=customer.terms.price_minor,
         currency=customer.terms.currency,
@@ -333,6 +334,18 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         else None,
         answers={} if to_customer else by_label(customer.answers, around.questions),
     )
+
+
+def _times(delivery: Delivery, appointment: Appointment) -> tuple[datetime, datetime, datetime | None]:
+    """Start, end, and the start before: to the provider who lost it all of it is over, to the one who got it, new."""
+    payload = delivery.payload
+    before = datetime.fromisoformat(payload["previous_start"]) if payload.get("previous_start") else None
+    if "former" in payload and before is not None:
+        return before, datetime.fromisoformat(payload["previous_end"]), None
+    is_new = delivery.recipient == Recipient.PROVIDER and payload.get("previous_provider") is not None
+    if is_new or before == appointment.start:
+        before = None
+    return appointment.start, appointment.end, before
 
 
 def _link(delivery: Delivery, place: Place, base_url: str, vault: Vault) -> str:
@@ -423,7 +436,9 @@ def reader_of(delivery: Delivery, letter: Letter) -> tuple[str, ZoneInfo]:
     if delivery.recipient == Recipient.CUSTOMER:
         return place.attendee.locale, ZoneInfo(place.attendee.timezone)
     assert letter.around is not None, "a place has surroundings"
-    return letter.around.provider_locale, ZoneInfo(place.appointment.timezone)
+    former = delivery.payload.get("former")
+    locale = former["locale"] if former else letter.around.provider_locale
+    return locale, ZoneInfo(place.appointment.timezone)
 
 
 def _name_of(delivery: Delivery, letter: Letter) -> str:
@@ -432,7 +447,10 @@ def _name_of(delivery: Delivery, letter: Letter) -> str:
     place = letter.place
     if place is None:
         return str(delivery.payload.get("name", ""))
-    return place.attendee.name if delivery.recipient == "customer" else place.appointment.provider_name
+    if delivery.recipient == Recipient.CUSTOMER:
+        return place.attendee.name
+    former = delivery.payload.get("former")
+    return str(former["name"]) if former else place.appointment.provider_name
 
 
 def _thread(delivery: Delivery, place: Place | None, domain: str) -> str | None:

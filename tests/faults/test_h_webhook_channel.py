@@ -322,6 +322,8 @@ def test_H83_a_body_says_what_happened_when_and_to_which_version() -> None:
             "actor": "customer",
             "start": "2027-03-01T09:00:00+00:00",
             "previous_start": "2027-03-01T08:00:00+00:00",
+            "previous_end": None,
+            "previous_provider": None,
             "reason": "Grüße 🦊",
         },
     }

@@ -13,7 +13,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from server.channels.messages import (
+    _LOST,
     _MOVED_REQUEST,
+    _OTHER_PROVIDER,
     _TO_CUSTOMER,
     _TO_PROVIDER,
     SMS_SEGMENTS,
@@ -74,7 +76,10 @@ def catalogue(language: str) -> Mapping[str, str]:
 def test_every_sentence_is_there_in_every_language_with_its_places(language: str) -> None:
     sentences = catalogue(language)
     said = {
-        part for words in (*_TO_CUSTOMER.values(), *_TO_PROVIDER.values(), _MOVED_REQUEST) for part in words if part
+        part
+        for words in (*_TO_CUSTOMER.values(), *_TO_PROVIDER.values(), _MOVED_REQUEST, _OTHER_PROVIDER, _LOST)
+        for part in words
+        if part
     }
     assert said <= sentences.keys()
     assert sentences.keys() == catalogue("de").keys()

@@ -13,7 +13,8 @@ DOCS = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text("utf-8")
 TOLD = sorted(kind for kind in Kind if kind not in INTERNAL)
 
 EVERYTHING: dict[str, Any] = dict.fromkeys(
-    ("appointment", "sequence", "actor", "start", "previous_start", "reason", "status", "end", "timezone", "service",
+    ("appointment", "sequence", "actor", "start", "previous_start", "previous_end", "previous_provider",
+     "reason", "status", "end", "timezone", "service",
      "provider", "location", "price_minor", "currency", "attendees", "entry", "expires_at", "customer", "payment",
      "amount_minor", "asked_minor", "asked_currency", "paid_minor", "paid_currency", "detail", "partstat", "conflict",
      "busy_start", "busy_end", "connection", "name", "email", "state", "phone", "locale", "taken", "usual",
