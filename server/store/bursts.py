@@ -1,5 +1,5 @@
 """
-Owns finding what one source has booked, holds and waits for, and taking back the last two.
+Owns finding what one source has booked, holds, waits for and has not confirmed, and taking back all but the first.
 
 Leaves cancelling the bookings to the use-case, one by one.
 """
@@ -12,6 +12,7 @@ from server.domain.appointment import Place
 from server.domain.bursts import Burst
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
 from server.store.engine import Session
+from server.store.holds import let_go_of_classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +23,17 @@ class Found:
     booked_at: datetime
 
 
-_OF_SOURCE = """
+_OF_NETWORK_AND_ADDRESS = """
    AND ($4::cidr IS NULL OR {t}.network <<= $4::cidr)
    AND ($5::text IS NULL OR {t}.email = $5)
    AND ($6::text IS NULL OR {t}.email LIKE '%@' || $6 OR {t}.email LIKE '%.' || $6)
+"""
+_OF_SOURCE = (
+    _OF_NETWORK_AND_ADDRESS
+    + """
    AND ($7::text IS NULL OR {t}.phone = $7)
 """
+)
 
 _BOOKED = (
     PLACE_COLUMNS
@@ -61,21 +67,34 @@ WITH left_waitlist AS (
     + """
        AND ($8 OR w.proved_at IS NULL)
     RETURNING hold_id
+), unasked AS (
+    -- Their links would book still. The number is sealed with the order: it finds none.
+    DELETE FROM confirmations f
+     WHERE f.business_id = $1 AND f.created_at >= $2 AND f.created_at < $3 AND f.confirmed_at IS NULL
+       AND $7::text IS NULL"""
+    + _OF_NETWORK_AND_ADDRESS.format(t="f")
+    + """
+    RETURNING hold_id
 ), let_go AS (
-    -- A hold says nothing of a person: only a network finds it. A place in a class that is held ends with its time.
+    -- A hold says nothing of a person: a network finds it, or what it is held for.
     DELETE FROM holds h
-     WHERE h.business_id = $1 AND (h.id IN (SELECT hold_id FROM left_waitlist)
+     WHERE h.business_id = $1 AND (h.id IN (SELECT hold_id FROM left_waitlist UNION ALL SELECT hold_id FROM unasked)
         OR $4::cidr IS NOT NULL AND h.network <<= $4::cidr AND h.created_at >= $2 AND h.created_at < $3)
-    RETURNING id
+    RETURNING appointment_id
 )
-SELECT (SELECT count(*) FROM left_waitlist) + (SELECT count(*) FROM let_go) AS let_go
+SELECT (SELECT count(*) FROM left_waitlist) + (SELECT count(*) FROM let_go) AS count,
+       (SELECT array_agg(DISTINCT appointment_id) FROM let_go WHERE appointment_id IS NOT NULL) AS classes
 """
 )
 
 
 async def let_go_of(session: Session, business_id: int, burst: Burst) -> int:
-    """Takes back what the source holds and waits for; how much that was."""
-    return int(await session.value(_LET_GO, business_id, *_values(burst), not burst.only_unproved))
+    """Takes back what the source holds, waits for and has not confirmed; how many times and places that was."""
+    row = await session.first(_LET_GO, business_id, *_values(burst), not burst.only_unproved)
+    assert row is not None, "it counts"
+    if row["classes"]:
+        await let_go_of_classes(session, business_id, row["classes"])
+    return int(row["count"])
 
 
 def _values(burst: Burst) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ Owns reading and ending holds.
 Leaves making them to `booking`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,14 +79,16 @@ async def end_hold(session: Session, hold: Hold) -> bool:
     return await session.execute("DELETE FROM holds WHERE business_id = $1 AND id = $2", hold.business_id, hold.id) > 0
 
 
-_LOCK_CLASS = "SELECT FROM appointments WHERE business_id = $1 AND id = $2 FOR UPDATE"
+_LOCK_CLASSES = """
+SELECT FROM appointments WHERE business_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE
+"""
 
-# A class that nobody but expired holds wanted gives its time back, with a transition like every other step.
+# Classes that nobody but expired holds wanted give their time back, with a transition like every other step.
 _LET_GO_OF_CLASSES = """
 WITH idle AS (
     SELECT a.business_id, a.id, a.sequence, a.starts_at
       FROM appointments a
-     WHERE a.business_id = $1 AND a.id = $2 AND a.status = 'held'
+     WHERE a.business_id = $1 AND a.id = ANY($2::bigint[]) AND a.status = 'held'
        AND NOT EXISTS (SELECT FROM holds h WHERE h.business_id = a.business_id AND h.appointment_id = a.id
                           AND h.expires_at > clock_timestamp())
 ), freed AS (
@@ -99,11 +102,11 @@ UPDATE appointments a SET status = 'cancelled', version = version + 1, updated_a
 """
 
 
-async def let_go_of_class(session: Session, business_id: int, appointment_id: int) -> bool:
-    """Ends a class that is only held, once its last hold is gone; False if it stays."""
-    # Whoever is about to join it comes first, or waits: a statement that begins under the lock sees which it was.
-    await session.execute(_LOCK_CLASS, business_id, appointment_id)
-    return await session.execute(_LET_GO_OF_CLASSES, business_id, appointment_id) > 0
+async def let_go_of_classes(session: Session, business_id: int, appointment_ids: Sequence[int]) -> None:
+    """Ends those of these classes that are only held, and whose last hold is gone."""
+    # Whoever is about to join one comes first, or waits: a statement that begins under the lock sees which it was.
+    await session.execute(_LOCK_CLASSES, business_id, list(appointment_ids))
+    await session.execute(_LET_GO_OF_CLASSES, business_id, list(appointment_ids))
 
 
 _EXPIRED = (

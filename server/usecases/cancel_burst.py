@@ -63,7 +63,7 @@ async def cancel_burst(
 
 
 async def _begin(core: Core, editor: Editor, burst: Burst, reason: str) -> int:
-    """Notes who does this, and takes back what the source holds and waits for."""
+    """Notes who does this, and takes back what the source holds, waits for and has not confirmed."""
 
     async def work(session: Session) -> int:
         let_go = await let_go_of(session, editor.business_id, burst)

@@ -15,7 +15,7 @@ from server.domain.lifecycle import Actor, Status
 from server.domain.terms import Terms
 from server.store.booking import insert_hold
 from server.store.engine import Session
-from server.store.holds import end_hold, find_hold, let_go_of_class
+from server.store.holds import end_hold, find_hold, let_go_of_classes
 from server.store.outbox import tell_of_freed_time
 from server.tokens import new_token, token_hash
 from server.usecases.book import new_appointment
@@ -157,7 +157,7 @@ async def release(core: Core, token: str) -> None:
     async def work(session: Session) -> bool:
         ended = await end_hold(session, found)
         if ended and found.appointment_id is not None:
-            await let_go_of_class(session, found.business_id, found.appointment_id)
+            await let_go_of_classes(session, found.business_id, [found.appointment_id])
         if ended:
             await tell_of_freed_time(session, [found.business_id])
         return ended

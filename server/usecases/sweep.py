@@ -16,7 +16,7 @@ from server.domain.errors import Unavailable
 from server.store.confirmations import forget_confirmations, old_confirmations
 from server.store.deliveries import forget_deliveries, old_deliveries
 from server.store.engine import Session
-from server.store.holds import Hold, end_hold, let_go_of_class, take_expired
+from server.store.holds import Hold, end_hold, let_go_of_classes, take_expired
 from server.store.idempotency import forget_answers, old_answers
 from server.store.outbox import forget_facts, old_facts, tell_of_freed_time
 from server.store.set_aside import forget_set_aside
@@ -95,7 +95,7 @@ async def _end_holds(session: Session, expired: Sequence[Hold]) -> None:
     for hold in expired:
         await end_hold(session, hold)
         if hold.appointment_id is not None:
-            await let_go_of_class(session, hold.business_id, hold.appointment_id)
+            await let_go_of_classes(session, hold.business_id, [hold.appointment_id])
     await tell_of_freed_time(session, [hold.business_id for hold in expired])
 
 

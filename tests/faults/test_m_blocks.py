@@ -167,6 +167,57 @@ async def test_M122_a_burst_leaves_the_others_of_a_class_and_confirmed_customers
     assert [(row["status"], row["seats_taken"]) for row in rows] == [("confirmed", 1), ("confirmed", 1)]
 
 
+@pytest.mark.parametrize("source", [{"network": "2001:db8:1:2::/64"}, {"domain": "example.com"}])
+async def test_M122_a_burst_leaves_no_link_that_books(
+    own_database_url: str, aiohttp_client: OpenClient, own_world: World, source: dict[str, str]
+) -> None:
+    await own_world.service()
+    await own_world.sql("UPDATE businesses SET guard = 'mail'")
+    client = await open_shop(own_database_url, aiohttp_client, **MANY)
+    assert await try_book(client, own_world, DAY[0], THERE) == 201
+    vault = own_world.core.vault
+    (row,) = await own_world.sql("SELECT token_salt, token_hash FROM confirmations")
+    link = f"/confirm/{vault.confirm_token(row['token_salt'], row['token_hash'])}"
+    assert (await client.get(link)).status == 200
+
+    path = f"/v1/businesses/{own_world.slug}/appointments/cancel-burst"
+    answer = await client.post(path, json=burst_of(dry_run=False, **source), headers=own_world.auth)
+
+    assert (await answer.json())["let_go"] == 1
+    assert (await client.post(link, allow_redirects=False)).status == 404
+    assert await own_world.sql("SELECT FROM appointments") == []
+    assert await try_book(client, own_world, DAY[0], own_world.auth) == 201
+
+
+async def test_M122_a_burst_gives_back_the_time_of_a_class_that_was_only_held(client: Client, world: World) -> None:
+    await world.service("yoga", capacity=5)
+    assert await try_hold(client, world, DAY[0], THERE, service="yoga") == 201
+    assert await try_book(client, world, DAY[0], world.auth) == 409
+
+    path = f"/v1/businesses/{world.slug}/appointments/cancel-burst"
+    order = burst_of(network="2001:db8:1:2::/64", dry_run=False)
+    answer = await (await client.post(path, json=order, headers=world.auth)).json()
+
+    assert answer["let_go"] == 1
+    assert await try_book(client, world, DAY[0], world.auth) == 201
+    assert await world.misclaimed() == []
+
+
+async def test_M122_a_burst_begins_and_ends_with_the_moments_that_answers_write(client: Client, world: World) -> None:
+    assert await try_book(client, world, DAY[0], THERE) == 201
+    path = f"/v1/businesses/{world.slug}/appointments/cancel-burst"
+    network = {"network": "2001:db8:1:2::/64"}
+    seen = await (await client.post(path, json=burst_of(**network), headers=world.auth)).json()
+    booked_at = seen["items"][0]["booked_at"]
+    assert datetime.fromisoformat(booked_at).microsecond
+
+    order = {"since": booked_at, "until": booked_at, **network}
+    found = await client.post(path, json=order, headers=world.auth)
+
+    assert found.status == 200, await found.text()
+    assert len((await found.json())["items"]) == 1
+
+
 async def test_M122_a_burst_without_a_source_is_refused(client: Client, world: World) -> None:
     path = f"/v1/businesses/{world.slug}/appointments/cancel-burst"
     answer = await client.post(path, json=burst_of(), headers=world.auth)

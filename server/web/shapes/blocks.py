@@ -4,11 +4,12 @@ Owns the shapes of the block list, and of cancelling what one source has booked.
 Leaves comparing to `store/strangers`, and cancelling to `usecases/cancel_burst`.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from server.domain.blocks import BlockKind, blocked_domain, blocked_network
 from server.domain.bursts import Burst
@@ -61,6 +62,14 @@ class BlockQuery(PageQuery):
     kind: BlockKind | None = None
 
 
+def _whole(moment: object) -> object:
+    """A moment as answers write it (`booked_at`), without the fraction of its second."""
+    return re.sub(r"(?<=:\d\d)[.,]\d+", "", moment) if isinstance(moment, str) else moment
+
+
+_Second = Annotated[Instant, BeforeValidator(_whole)]
+
+
 class BurstOrder(Shape):
     """
     Which bookings to cancel: those made within a stretch of time by one source, or several.
@@ -68,10 +77,10 @@ class BurstOrder(Shape):
     At least one of network, address, domain and phone; where there are several, each booking matches all.
     """
 
-    since: Instant
-    """When the first of them was booked."""
-    until: Instant
-    """When the last of them was booked."""
+    since: _Second
+    """When the first of them was booked; fractions of a second are cut off."""
+    until: _Second
+    """When the last of them was booked; that whole second counts."""
     network: Line | None = None
     """An address or a network; appointments show the networks of strangers for 30 days."""
     address: Line | None = None
@@ -91,8 +100,8 @@ class BurstOrder(Shape):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if self.until <= self.since:
-            raise wrong("until", detail="must be after since")
+        if self.until < self.since:
+            raise wrong("until", detail="must not be before since")
         given = {kind: getattr(self, kind) for kind in BlockKind if getattr(self, kind) is not None}
         if not given:
             raise wrong("network", detail="must be given, or address, domain or phone")
@@ -102,7 +111,7 @@ class BurstOrder(Shape):
         """As the use-case sees it."""
         return Burst(
             since=self.since,
-            until=self.until,
+            until=self.until + timedelta(seconds=1),
             network=self.network,
             address=self.address,
             domain=self.domain,
