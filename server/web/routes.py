@@ -62,7 +62,7 @@ from server.web.shapes.appointments import (
 )
 from server.web.shapes.availability import AvailabilityAnswer, AvailabilityQuery, ExplainAnswer, ExplainQuery, MoveQuery
 from server.web.shapes.base import AnyQuery
-from server.web.shapes.book import BookQuery, EmbedQuery, ManageQuery
+from server.web.shapes.book import BookQuery, EmbedQuery, ManageLinkQuery, ManageQuery
 from server.web.shapes.calendars import NoticeQuery, SignInQuery
 from server.web.shapes.health import Readiness
 from server.web.widget import widget_routes
@@ -148,7 +148,7 @@ ROUTES: Sequence[Route] = (
           "Pages", "Where a customer comes back to from paying", query=AnyQuery,
           answers={200: None}, media_type="text/html"),
     Route("GET", "/manage/{manage_token}", Who.TOKEN, get_manage_link,
-          "Pages", "The link in mails: goes on to a page whose address is no secret", query=AnyQuery,
+          "Pages", "The link in mails: goes on to a page whose address is no secret", query=ManageLinkQuery,
           answers={303: None},
           media_type="text/html"),
     Route("GET", "/manage/at/{id}", Who.PUBLIC, get_manage,

@@ -43,10 +43,18 @@ async def test_without_javascript_plain_links_and_forms_book_and_cancel(visitor:
     await robin.fill()
     await robin.button("Book").click()
 
-    await expect(robin.heading("Your appointment")).to_be_visible()
+    await expect(robin.heading("You are booked")).to_be_visible()
+    await expect(robin.page.get_by_role("status")).to_have_text("The invitation goes to robin@example.com.")
+    await expect(robin.page.get_by_role("link", name="Google")).to_have_attribute("href", re.compile("google.com"))
     assert "manage/at/" in robin.page.url
     (booked,) = await robin.appointments()
     assert booked[0] == "confirmed"
+    await robin.page.get_by_role("link", name="Cancel appointment").click()
+    await expect(robin.heading("Cancel this appointment?")).to_be_visible()
+    assert (await robin.appointments())[0][0] == "confirmed"
+    await robin.page.get_by_role("link", name="Keep it").click()
+    await expect(robin.heading("Your appointment")).to_be_visible()
+    await robin.page.get_by_role("link", name="Cancel appointment").click()
     await robin.button("Cancel appointment").click()
     await expect(robin.heading("Your appointment is cancelled")).to_be_visible()
     assert (await robin.appointments())[0][0] == "cancelled"
@@ -125,6 +133,7 @@ async def test_two_links_are_two_sessions(visitor: MakeVisitor, shop: World) -> 
     await robin.page.goto(f"{robin.server_url}/manage/{two.manage_token}")
     await robin.page.goto(first)
 
+    await robin.page.get_by_role("link", name="Cancel appointment").click()
     await robin.button("Cancel appointment").click()
 
     states = dict(await shop.sql("SELECT uid, status FROM appointments WHERE business_id = $1", shop.business_id))
@@ -376,8 +385,22 @@ async def test_without_javascript_an_appointment_moves_by_a_step(visitor: MakeVi
     await robin.page.get_by_role("link", name="11:30", exact=True).first.click()
     await robin.button("Move").click()
 
-    await expect(robin.heading("Your appointment")).to_be_visible()
+    await expect(robin.heading("Your appointment is moved")).to_be_visible()
     assert [tuple(row)[1:] for row in await robin.appointments()] == [(shop.at(11, 30), 1)]
+
+
+async def test_without_javascript_a_request_is_greeted_as_one(client: Client, shop: World) -> None:
+    await shop.service("bridal", approval="manual")
+    form = {"name": "Robin", "email": "robin@example.com", "key": "k" * 24}
+    where = {"service": "bridal", "start": shop.at(11).isoformat()}
+
+    page = await client.post(f"/book/{shop.slug}", params=where, data=form, allow_redirects=False)
+    at, cookie = await session_of(client, page.headers["Location"].rpartition("/manage/")[2])
+    greeting = await (await client.get(at, headers=cookie)).text()
+
+    assert "Your request is sent" in greeting
+    assert "answers robin@example.com." in greeting
+    assert "calendar.google.com" not in greeting
 
 
 async def test_M124_the_page_says_that_a_move_is_asked_for_again(client: Client, shop: World) -> None:

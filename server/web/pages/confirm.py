@@ -43,7 +43,7 @@ async def post_confirm(request: web.Request) -> web.Response:
 
 
 def _to_appointment(request: web.Request, manage_token: str) -> web.Response:
-    where = f"{request.app[SETTINGS].http.base_url}/manage/{manage_token}"
+    where = f"{request.app[SETTINGS].http.base_url}/manage/{manage_token}?done=booked"
     return web.Response(status=303, headers={"Location": where, "Cache-Control": "no-store"})
 
 

@@ -29,11 +29,14 @@ from server.web.pages.language import voice_of
 from server.web.pages.plain_move import move_to, times_to_move
 from server.web.pages.promised import say_cost
 from server.web.route import query_of
-from server.web.shapes.book import ManageQuery
+from server.web.shapes.appointments import calendar_links, invitation_at
+from server.web.shapes.book import ManageLinkQuery, ManageQuery
 from server.web.widget import build
 
 _COOKIE = "bookable_place"
 _SESSION_S = 1800
+_DONE: Mapping[str, str] = {"booked": "You are booked", "moved": "Your appointment is moved"}
+"""Said to whoever comes from a form that worked."""
 HEADINGS: Mapping[str, str] = {
     Status.PENDING: "Your request is sent",
     Status.DECLINED: "Your request could not be confirmed",
@@ -55,7 +58,9 @@ async def get_manage_link(request: web.Request) -> web.Response:
         await prove_attendee(request.app[CORE], token, proof)
     where = f"/manage/at/{seen.place.appointment.uid}"
     base_url = request.app[SETTINGS].http.base_url
-    answer = web.Response(status=303, headers={"Location": f"{base_url}{where}", "Cache-Control": "no-store"})
+    done = query_of(request, ManageLinkQuery).done
+    location = f"{base_url}{where}?done={done}" if done else f"{base_url}{where}"
+    answer = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
     session = f"{int(time.time()) + _SESSION_S} {where} {token}"
     sealed = request.app[CORE].vault.seal(session.encode(), Purpose.MANAGE_SESSION)
     answer.set_cookie(
@@ -92,11 +97,13 @@ async def post_manage(request: web.Request) -> web.Response:
         answer = _over(request, left=True)
         answer.del_cookie(_COOKIE, path=request.path)
         return answer
+    done = ""
     try:
         target = await target_of_token(core, token)
         start = query_of(request, ManageQuery).start
         if start is not None:
             await move_to(request, target, start)
+            done = "?done=moved"
         else:
             once: Once[Cancelled] = Once(None, 200, lambda _: b"")
             await cancel(core, target, once, accepts_fee=form.get("accept_fee") == "yes")
@@ -110,7 +117,7 @@ async def post_manage(request: web.Request) -> web.Response:
         return await _page(request, token, problem=problem, status=409)
     except BookingError:
         return await _page(request, token, problem="This did not work", status=409)
-    return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}{request.path}"})
+    return web.Response(status=303, headers={"Location": f"{request.app[SETTINGS].http.base_url}{request.path}{done}"})
 
 
 def _token(request: web.Request) -> str | None:
@@ -126,7 +133,7 @@ def _over(request: web.Request, *, left: bool = False) -> web.Response:
 
 
 async def _page(request: web.Request, token: str, *, problem: str = "", status: int = 200) -> web.Response:
-    core = request.app[CORE]
+    core, base_url = request.app[CORE], request.app[SETTINGS].http.base_url
     seen = await view(core, token)
     appointment, attendee = seen.place.appointment, seen.place.attendee
     alive = seen.place.status in CHANGEABLE
@@ -149,11 +156,14 @@ async def _page(request: web.Request, token: str, *, problem: str = "", status: 
         appointment=appointment,
         alive=alive,
         moving=moving,
+        cancelling=asked.cancel and seen.can_cancel,
         times=times,
         where=zone(appointment.timezone),
         terms=say_terms(voice, attendee.terms, appointment.start, now=seen.now) if alive and seen.can_cancel else "",
         cost=say_cost(voice, attendee.terms, appointment.start, appointment.end),
-        heading=HEADINGS.get(seen.place.status, "Your appointment"),
+        heading=HEADINGS.get(seen.place.status, _DONE.get(asked.done or "", "Your appointment")),
+        done=asked.done if alive else None,
+        calendars=calendar_links(appointment, seen.place.address, invitation_at(base_url, token)),
         fee=voice.money(seen.late_fee_minor, attendee.terms.currency) if seen.late_fee_minor else "",
         problem=problem,
         token=token,

@@ -82,7 +82,7 @@ async def _booked(request: web.Request, order: AppointmentOrder, keyed: KeyedReq
         # Without JavaScript nobody does work for us: a mail asks for less, and proves more.
         return await _asked(request, wanted, keyed)
     if not isinstance(result, Replay):
-        return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{result.manage_token}")
+        return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{result.manage_token}?done=booked")
     return await _answered(request, orjson.loads(result.body))
 
 
@@ -105,7 +105,7 @@ async def _answered(request: web.Request, earlier: Mapping[str, str]) -> web.Res
     """What the same form was answered before."""
     if "confirm" in earlier:
         return await asked_page(request, await view_confirmation(request.app[CORE], earlier["confirm"]))
-    return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{earlier['manage']}")
+    return _on_to(f"{request.app[SETTINGS].http.base_url}/manage/{earlier['manage']}?done=booked")
 
 
 def _on_to(where: str) -> web.Response:

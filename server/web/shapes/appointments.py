@@ -187,8 +187,8 @@ class AppointmentAnswer(Shape):
             terms=TermsShape.of(booked.terms),
             manage_token=booked.manage_token,
             manage_url=f"{base_url}/manage/{booked.manage_token}",
-            ics_url=f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics",
-            add_to_calendar=_calendar_links(booked, f"{base_url}/v1/appointments/{booked.manage_token}/invite.ics")
+            ics_url=invitation_at(base_url, booked.manage_token),
+            add_to_calendar=calendar_links(a, booked.address, invitation_at(base_url, booked.manage_token))
             if a.status is Status.CONFIRMED
             else None,
             confirm_by=None,
@@ -216,10 +216,15 @@ class AppointmentAnswer(Shape):
         )
 
 
-def _calendar_links(booked: Booked, file: str) -> dict[str, str]:
-    appointment = booked.appointment
+def invitation_at(base_url: str, manage_token: str) -> str:
+    """The address of an appointment's calendar file."""
+    return f"{base_url}/v1/appointments/{manage_token}/invite.ics"
+
+
+def calendar_links(appointment: Appointment, address: str, file: str) -> dict[str, str]:
+    """Links that put *appointment* into a calendar, by the name of the calendar; *file* is its own calendar file."""
     title = title_of(appointment.service_name, appointment.business_name)
-    where = where_of(appointment.location_name, booked.address)
+    where = where_of(appointment.location_name, address)
     start, end = (f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}" for moment in (appointment.start, appointment.end))
     google = {"action": "TEMPLATE", "text": title, "dates": f"{start}/{end}", "location": where}
     outlook = {

@@ -4,6 +4,8 @@ Owns what the booking page's address says.
 Leaves what its form says to `shapes/appointments`.
 """
 
+from typing import Literal
+
 from pydantic import model_validator
 
 from server.web.shapes.availability import Day
@@ -25,11 +27,21 @@ class BookQuery(AnyQuery):
         return {name: value for name, value in values.items() if value}
 
 
-class ManageQuery(AnyQuery):
-    """How far somebody without JavaScript has come with moving an appointment. Empty is not chosen."""
+class ManageLinkQuery(AnyQuery):
+    """Where somebody who opens an appointment comes from."""
+
+    done: Literal["booked", "moved"] | None = None
+    """A form that worked: the page says so."""
+
+
+class ManageQuery(ManageLinkQuery):
+    """How far somebody without JavaScript has come with an appointment. Empty is not chosen."""
 
     day: Day | None = None
     start: Instant | None = None
+    """The time to move it to."""
+    cancel: bool = False
+    """Whether to cancel it is asked."""
 
     @model_validator(mode="before")
     @classmethod
