@@ -144,11 +144,11 @@ def _check_asked(offer: Offer, order: Order, *, known_anew: bool) -> None:
     Whether the customer says, and has paid, what the service wants.
 
     What is at hand may be old, and no query has noticed yet: nobody is refused for what was not just read. Whoever has
-    paid was asked before: a question of later is no reason to give the money back.
+    paid, or confirms their address, was asked before: a question of later is no reason to refuse them.
     """
     if order.paid:
         return
-    lacking = missing_details(offer.service, order.customer, order.answers)
+    lacking = [] if order.proved else missing_details(offer.service, order.customer, order.answers)
     owes = offer.service.pays_online
     if (lacking or owes) and not known_anew:
         raise CatalogueChanged

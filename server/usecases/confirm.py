@@ -12,6 +12,7 @@ from server.domain.confirmations import Confirmation
 from server.domain.errors import AwaitingConfirmation, ConfirmationNeeded, NotFound, SlotTaken, Unavailable
 from server.domain.events import Kind
 from server.domain.networks import Networks
+from server.domain.terms import Terms
 from server.store.confirmations import confirmation_of_hold, find_confirmation, insert_confirmation, mark_confirmed
 from server.store.engine import Session
 from server.store.holds import Hold, find_living_hold
@@ -147,11 +148,14 @@ async def view_confirmation(core: Core, token: str) -> Confirmation:
     return found
 
 
-async def confirm(core: Core, token: str) -> str:
+async def confirm(core: Core, token: str, *, terms: Terms | None = None) -> str:
     """
     Books what waits for this address; the appointment's manage token, however often it is called.
 
     Whoever comes after the hold ran out still gets the time if it is free.
+
+    Args:
+        terms: What they have agreed to since, in place of what the mail said.
 
     Raises:
         NotFound: See `view_confirmation`.
@@ -160,7 +164,7 @@ async def confirm(core: Core, token: str) -> str:
     found = await view_confirmation(core, token)
     if found.confirmed_at is None:
         try:
-            await _book(core, found)
+            await _book(core, found, terms or found.terms)
         except (_ConfirmedAlready, SlotTaken):
             # A second press finds the time taken, by the first.
             if (await view_confirmation(core, token)).confirmed_at is None:
@@ -183,7 +187,7 @@ def manage_token_of(core: Core, found: Confirmation) -> str:
         raise Unavailable("secret keys") from None
 
 
-async def _book(core: Core, found: Confirmation) -> None:
+async def _book(core: Core, found: Confirmation, terms: Terms) -> None:
     try:
         order = unseal_order(core.vault, found.order_sealed).order
     except UnreadableOrder:
@@ -191,7 +195,9 @@ async def _book(core: Core, found: Confirmation) -> None:
     networks = Networks(found.network, found.network) if found.network else None
     order = replace(
         order,
-        choice=replace(order.choice, asked_from=networks),
+        # What was shown binds, though the hold that kept it be gone.
+        choice=replace(order.choice, provider=found.provider, location=found.location, asked_from=networks),
+        terms=terms,
         paid=False,
         proved=True,
         salt=found.token_salt,

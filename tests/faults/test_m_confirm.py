@@ -384,3 +384,76 @@ async def test_M122_what_was_confirmed_does_not_count_any_more(client: Client, s
         link = (await links(shop, post))[-1]
         assert (await client.post(link, allow_redirects=False)).status == 303
     assert await states(shop) == ["confirmed"] * 6
+
+
+async def run_out(shop: World) -> None:
+    """What is held is not held any more, and swept."""
+    for table in ("holds", "claims", "confirmations"):
+        await shop.sql(f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL")
+    await sweep(shop.core)
+
+
+async def test_M122_a_question_of_later_does_not_end_what_waits_for_its_address(
+    client: Client, shop: World, post: Post
+) -> None:
+    await ask(client, shop)
+    (link,) = await links(shop, post)
+    question = [{"id": "length", "label": "How long is your hair?", "required": True}]
+    await shop.sql("UPDATE services SET questions = $1, phone_required = true", question)
+
+    pressed = await client.post(link, allow_redirects=False)
+
+    assert pressed.status == 303, await pressed.text()
+    assert await states(shop) == ["confirmed"]
+
+
+@pytest.mark.parametrize("swept", [False, True])
+async def test_M122_who_comes_too_late_is_shown_a_new_price_and_agrees_to_it(
+    client: Client, shop: World, post: Post, swept: bool
+) -> None:
+    await shop.sql("UPDATE services SET price_minor = 2000")
+    await ask(client, shop)
+    (link,) = await links(shop, post)
+    await run_out(shop) if swept else await shop.sql("UPDATE holds SET expires_at = clock_timestamp()")
+    await shop.sql("DELETE FROM claims WHERE expires_at IS NOT NULL")
+    await shop.sql("UPDATE services SET price_minor = 3000")
+
+    refused = await client.post(link, allow_redirects=False)
+    page = await refused.text()
+
+    assert refused.status == 409, page
+    assert "The price or the conditions have changed." in page
+    assert "€30" in page
+    assert await states(shop) == []
+    carried = dict(re.findall(r'type="hidden" name="(t-\w+)" value="([^"]*)"', page))
+    assert carried["t-price_minor"] == "3000"
+    pressed = await client.post(link, data=carried, allow_redirects=False)
+    assert pressed.status == 303, await pressed.text()
+    (row,) = await shop.sql("SELECT price_minor FROM attendees")
+    assert row["price_minor"] == 3000
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ("UPDATE services SET active = false", "This is not offered any more."),
+        ("UPDATE providers SET active = false", "This is not offered any more."),
+        ("UPDATE services SET payment = 'online'", "This is paid beforehand now."),
+    ],
+)
+async def test_M122_a_link_to_what_is_not_offered_any_more_says_so_and_leads_on(
+    client: Client, shop: World, post: Post, edit: str, says: str
+) -> None:
+    await shop.sql("UPDATE services SET price_minor = 2000")
+    await ask(client, shop)
+    (link,) = await links(shop, post)
+    await shop.sql(edit)
+
+    for _ in range(2):
+        pressed = await client.post(link, allow_redirects=False)
+        page = await pressed.text()
+        assert pressed.status == 409, page
+        assert says in page
+        assert f'href="/book/{shop.slug}"' in page
+        assert "<button" not in page
+    assert await states(shop) == []
