@@ -5,6 +5,7 @@ Leaves what stands in it to the handlers. Nobody else calls `read` or `post` on 
 """
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 SLOWEST_S = 10
 """So long a body may take to arrive."""
+_UNREADABLE = (HttpProcessingError, ClientPayloadError, web.RequestPayloadError, zlib.error)
+"""Chunks that are none, a length that is not kept, octets that are not encoded as they say: each its own exception."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -68,5 +71,5 @@ async def _in_time(reading: Awaitable[T]) -> T:
             return await reading
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-    except (HttpProcessingError, ClientPayloadError):  # chunks that are none, a length that is not kept
+    except _UNREADABLE:
         raise web.HTTPBadRequest from None

@@ -1,11 +1,14 @@
 """Section M of the matrix, row 146: what is no request, and odd octets where text is expected."""
 
 import asyncio
+import gzip
 import hmac
 import json
 import logging
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -26,14 +29,20 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 SECRET = "SECRETVALUE"  # what must not be in the log
 
 
-@pytest.fixture
-async def port(settings: Settings) -> AsyncIterator[int]:
-    """The application as `bookable web` runs it, on a socket of its own."""
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """The application as `bookable web` runs it, on a socket of its own: its port."""
     runner = Runner(build_app(settings), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield runner.addresses[0][1]
     await runner.cleanup()
+
+
+@pytest.fixture
+async def port(settings: Settings) -> AsyncIterator[int]:
+    async with serving(settings) as port:
+        yield port
 
 
 @pytest.fixture
@@ -239,3 +248,59 @@ async def test_M146_I86_every_body_has_a_deadline(
     assert all(code < 500 for _, code in answers), answers
     assert dict(answers)["/v1/inbound/sms/{id}"] == 408
     assert dict(answers)["/v1/inbound/stripe"] == 408
+
+
+@pytest.fixture
+async def paid_port(database_url: str) -> AsyncIterator[int]:
+    """As `port`, with payments and SMS: everything that may be sent to it."""
+    settings = settings_for(database_url, payment=STRIPE, sms=SmsSettings(token="secret"))
+    async with serving(settings) as port:
+        yield port
+
+
+ENCODED = {
+    "gzip, no gzip": ("gzip", b"{}"),
+    "gzip, cut off": ("gzip", gzip.compress(b"{}" * 100)[:20]),
+    "gzip, something after it": ("gzip", gzip.compress(b"{}") + b"{}"),
+    "gzip, two octets": ("gzip", b"\x1f\x8b"),
+    "deflate, no deflate": ("deflate", b"{}"),
+    "deflate, cut off": ("deflate", zlib.compress(b"{}" * 100)[:8]),
+    "br": ("br", b"{}"),
+    "zstd": ("zstd", b"{}"),
+    "unknown": ("nonsense", b"{}"),
+    "two": ("gzip, deflate", b"{}"),
+}
+NOT_DECODED = ("gzip, no gzip", "gzip, something after it", "deflate, no deflate", "deflate, cut off", "br", "zstd")
+
+
+@pytest.mark.parametrize("name", ENCODED)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_M146_a_body_that_is_not_encoded_as_it_says_is_no_500_and_no_trace(
+    name: str, chunked: bool, paid_port: int, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To every route that may read a body, asked with a key."""
+    encoding, body = ENCODED[name]
+    key = f"Authorization: {world.auth['Authorization']}\r\n"
+    sent = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+
+    async def status(method: str, path: str) -> tuple[str, int]:
+        kind = "application/json" if path.startswith("/v1/") else "application/x-www-form-urlencoded"
+        where = path.replace("{business}", world.slug).replace("{", "").replace("}", "")
+        head = f"{method} {where} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", paid_port)
+        writer.write(f"{head}{key}Content-Encoding: {encoding}\r\n{length}\r\n\r\n".encode() + sent)
+        line = await asyncio.wait_for(reader.readline(), 30)
+        writer.close()
+        return path, int(line.split()[1])
+
+    paths = sorted({(r.method, r.path) for r in ROUTES if r.method in {"POST", "PUT", "PATCH"}})
+    answers = dict([await status(method, path) for method, path in paths])
+    assert len(answers) > 40
+    assert all(code < 500 for code in answers.values()), answers
+    if name in NOT_DECODED:
+        assert [answers[path] for path in ("/v1/businesses/{business}/appointments", "/v1/inbound/stripe")] == [
+            400,
+            400,
+        ]
+    assert "Traceback" not in caplog.text
