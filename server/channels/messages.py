@@ -4,7 +4,7 @@ Owns what is said: for each message and reader a subject, a headline, a sentence
 Leaves languages, dates and money to `voice`, and how it looks to the templates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from server.channels.accent import accent_of
 from server.channels.foreign_text import narrowed, shortened, unlinked
-from server.domain.appointment import where_of
+from server.domain.appointment import Contact, where_of
 from server.domain.channels import Recipient
 from server.domain.sms_segments import segments
 from server.domain.terms import Terms
@@ -73,6 +73,8 @@ class MessageFacts:
     customer_email: str = ""
     customer_phone: str = ""
     """Where the provider reaches the customer."""
+    others: Sequence[Contact] = ()
+    """The other customers of a class that a message to its provider is about."""
     start: datetime
     end: datetime
     previous_start: datetime | None = None
@@ -411,7 +413,7 @@ def _places(facts: MessageFacts, voice: Voice, beside: Voice | None, *, most: in
         "service": unlinked(shortened(facts.service, most)),
         "business": unlinked(shortened(facts.business_name, most)),
         "provider": unlinked(shortened(facts.provider, most)),
-        "customer": unlinked(shortened(facts.customer_name, most)),
+        "customer": unlinked(shortened(", ".join(each.name for each in _contacts(facts)), most)),
         "when": f"{when} ({voice.city()})" if beside else when,
         "expires": f"{until} ({voice.city()})" if beside and until else until,
     }
@@ -449,11 +451,16 @@ def _rows(
 
 def _customer(facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:
     """Who comes, and how the provider reaches them."""
-    yield voice.say("Customer"), unlinked(facts.customer_name)
-    if facts.customer_phone:
-        yield voice.say("Phone"), facts.customer_phone
-    if facts.customer_email:
-        yield voice.say("Email"), facts.customer_email
+    for each in _contacts(facts):
+        yield voice.say("Customer"), unlinked(each.name)
+        if each.phone:
+            yield voice.say("Phone"), each.phone
+        if each.email:
+            yield voice.say("Email"), each.email
+
+
+def _contacts(facts: MessageFacts) -> Sequence[Contact]:
+    return (Contact(facts.customer_name, facts.customer_email, facts.customer_phone), *facts.others)
 
 
 def _conditions(facts: MessageFacts, voice: Voice) -> Iterator[tuple[str, str]]:

@@ -162,6 +162,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """A customer, as far as a provider has to reach them."""
+
+    name: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who is in an appointment."""
 

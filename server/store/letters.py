@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from server.domain.appointment import Place
+from server.domain.appointment import Contact, Place
 from server.domain.confirmations import Confirmation
 from server.domain.waitlist import WaitlistOffer
 from server.store.appointments import PLACE_COLUMNS, PLACE_TABLES, place_of
@@ -76,6 +76,8 @@ class Letter:
     """Of the place, where there is one."""
     offer: WaitlistOffer | None = None
     """Of a message about the waitlist: what is offered; None where that is over."""
+    others: Sequence[Contact] = ()
+    """The other customers whom a message to the provider names."""
     confirmation: Confirmation | None = None
     """Of a message that asks an address to confirm itself."""
     now: datetime
@@ -120,7 +122,7 @@ _PLACES = (
 
 
 async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapping[int, Letter]:
-    """By id of the delivery, in three queries however many there are; without those whose business is gone."""
+    """By id of the delivery, in a few queries however many there are; without those whose business is gone."""
     of_business = [delivery.business_id for delivery in deliveries]
     ids = [delivery.id for delivery in deliveries]
     senders = await session.fetch(
@@ -139,10 +141,12 @@ async def load_letters(session: Session, deliveries: Sequence[Delivery]) -> Mapp
         places = {row["delivery_id"]: (place_of(row), _surroundings(row)) for row in rows}
     offers = await _offers(session, deliveries)
     asked = await _asked(session, deliveries)
+    others = await _others(session, deliveries)
     return {
         row["delivery_id"]: replace(
             _letter(row, places.get(row["delivery_id"]), offers.get(row["delivery_id"])),
             confirmation=asked.get(row["delivery_id"]),
+            others=others.get(row["delivery_id"], ()),
         )
         for row in senders
     }
@@ -155,6 +159,25 @@ async def _asked(session: Session, deliveries: Sequence[Delivery]) -> dict[int, 
     }
     found = await confirmations_of(session, list(wanted.values())) if wanted else {}
     return {delivery_id: found[uid] for delivery_id, (_, uid) in wanted.items() if uid in found}
+
+
+async def _others(session: Session, deliveries: Sequence[Delivery]) -> dict[int, list[Contact]]:
+    """The customers whom a delivery names besides the one it is about, by its id, in the order in which they booked."""
+    named = [(d.business_id, d.id, attendee) for d in deliveries for attendee in d.payload.get("others", ())]
+    if not named:
+        return {}
+    rows = await session.fetch(
+        "SELECT d.id AS delivery_id, t.name, t.email, t.phone"
+        "  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) d (business_id, id, attendee_id)"
+        "  JOIN attendees t ON t.business_id = d.business_id AND t.id = d.attendee_id ORDER BY t.id",
+        [business_id for business_id, _, _ in named],
+        [delivery_id for _, delivery_id, _ in named],
+        [attendee for _, _, attendee in named],
+    )
+    found: dict[int, list[Contact]] = {}
+    for row in rows:
+        found.setdefault(row["delivery_id"], []).append(Contact(row["name"], row["email"], row["phone"]))
+    return found
 
 
 async def _offers(session: Session, deliveries: Sequence[Delivery]) -> dict[int, WaitlistOffer]:

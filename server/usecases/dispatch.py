@@ -7,7 +7,7 @@ at any moment: another one finds the fact either open or told.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from server.domain.confirmations import Confirmation
@@ -164,6 +164,7 @@ def _to_people(fact: OpenFact, hearers: Hearers | None) -> Iterator[NewDelivery]
             target=hearers.provider_email,
             once=f"fact:{fact.id}",
             customer=customers[0],
+            more=_others(customers),
         )
 
 
@@ -172,15 +173,20 @@ def _to_former(fact: OpenFact, hearers: Hearers | None, former: Provider | None)
     customers = _customers(fact, hearers) if hearers is not None else []
     if former is None or not former.email or not customers:
         return
-    told = _mail(
+    yield _mail(
         fact,
         TO_FORMER,
         "provider",
         target=former.email,
         once=f"former:{fact.id}",
         customer=customers[0],
+        more={**_others(customers), "former": {"name": former.name, "locale": former.locale}},
     )
-    yield replace(told, payload={**fact.payload, "former": {"name": former.name, "locale": former.locale}})
+
+
+def _others(customers: Sequence[Customer]) -> Mapping[str, Any]:
+    """Whom a mail to the provider names besides the first."""
+    return {"others": [customer.id for customer in customers[1:]]} if len(customers) > 1 else {}
 
 
 def _to_waiter(fact: OpenFact, waiter: Waiter | None) -> Iterator[NewDelivery]:
@@ -229,8 +235,16 @@ def _customers(fact: OpenFact, hearers: Hearers) -> list[Customer]:
 
 
 def _mail(
-    fact: OpenFact, message: str, recipient: str, *, target: str, once: str, customer: Customer | None = None
+    fact: OpenFact,
+    message: str,
+    recipient: str,
+    *,
+    target: str,
+    once: str,
+    customer: Customer | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> NewDelivery:
+    """A mail about *fact*, which knows *more* than that."""
     of_whom = customer.id if customer is not None else 0
     lane = of_whom if recipient == "customer" else fact.appointment_id
     return NewDelivery(
@@ -244,7 +258,7 @@ def _mail(
         lane=f"mail:{recipient}:{lane}" if lane else None,
         appointment_id=fact.appointment_id,
         attendee_id=customer.id if customer is not None else None,
-        payload=fact.payload,
+        payload={**fact.payload, **(more or {})},
     )
 
 

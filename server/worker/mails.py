@@ -209,10 +209,12 @@ class MailSender:
 
     def _reply_to(self, delivery: Delivery, letter: Letter, sender: str) -> tuple[str | None, str]:
         """
-        Address and name: a provider who answers, answers the customer; a customer the business, where replies are read
-        if they are.
+        Address and name: a provider who answers, answers the customer, if there is one; a customer the business, where
+        replies are read if they are.
         """
         business = letter.sender
+        if delivery.recipient == Recipient.PROVIDER and letter.others:
+            return business.email or None, business.name
         if delivery.recipient == Recipient.PROVIDER and letter.place is not None and letter.place.attendee.email:
             return letter.place.attendee.email, letter.place.attendee.name
         return sender if self._mail.reply_domain else business.email or None, business.name
@@ -315,6 +317,7 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         customer_name=customer.name,
         customer_email=customer.email,
         customer_phone=customer.phone,
+        others=letter.others,
         start=start,
         end=end,
         previous_start=before,
@@ -332,7 +335,8 @@ def facts_of(delivery: Delivery, letter: Letter, *, base_url: str, vault: Vault)
         unsubscribe_url=f"{base_url}/v1/unsubscribe/{vault.unsubscribe_token(delivery.business_id, delivery.target)}"
         if reminder
         else None,
-        answers={} if to_customer else by_label(customer.answers, around.questions),
+        # Of several customers, nobody would know whose answers these are.
+        answers={} if to_customer or letter.others else by_label(customer.answers, around.questions),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from server.domain.appointment import Booked
 from server.domain.lifecycle import Actor, Status
+from server.usecases.cancel import cancel
 from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.reschedule import reschedule
 from tests.integration.test_mails import Post, calendar_of, mailing, posted, text_of
@@ -106,6 +107,28 @@ async def test_M125_a_request_that_changes_hands_asks_the_new_provider(salon: Wo
     assert words(mails[BEN]).startswith("New request: ")
     assert "/requests/" in text_of(mails[BEN])
     assert "new time" not in text_of(mails[ROBIN])
+
+
+async def test_M125_a_cancelled_class_names_all_its_customers_to_its_provider(salon: World, post: Post) -> None:
+    first = await salon.book(salon.at(10), provider="ben", service="class", email=ROBIN)
+    await salon.book(salon.at(10), provider="ben", service="class", email="kim@example.org")
+    gone = await salon.book(salon.at(10), provider="ben", service="class", email="left@example.org")
+    await salon.sql("UPDATE attendees SET name = initcap(split_part(email, '@', 1))")
+    await cancel(salon.core, await target_of_token(salon.core, gone.manage_token), no_key())
+    target = await target_of_staff(salon.core, salon.business_id, first.appointment.uid)
+    async with mailing(salon, post) as pump:
+        await pump.drain()
+        post.mails.clear()
+        await cancel(salon.core, target, no_key(), reason="The boiler broke")
+        await pump.drain()
+
+    [mail] = [mail for mail in post.mails if BEN in str(mail["To"])]
+    assert str(mail["Subject"]).startswith("Cancelled: Robin, Kim, ")
+    assert all(f"Email: {email}" in text_of(mail) for email in (ROBIN, "kim@example.org"))
+    assert "left@example.org" not in text_of(mail)
+    assert ROBIN not in str(mail["Reply-To"])
+    to_kim = next(mail for mail in post.mails if "kim@example.org" in str(mail["To"]))
+    assert ROBIN not in text_of(to_kim)
 
 
 async def test_M125_a_place_in_a_colleagues_class_is_told_to_both(salon: World, post: Post) -> None:

@@ -13,7 +13,7 @@ from server.usecases.cancel import cancel
 from server.usecases.dispatch import dispatch
 from server.usecases.hold import release
 from server.usecases.offer_freed import offer_freed
-from server.usecases.places import target_of_token
+from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.waitlist import lapse_offers, take_offer, view
 from tests.post_office import mail_of
 from tests.world import World, no_key
@@ -96,6 +96,27 @@ async def test_nobody_waits_while_a_time_that_suits_is_free_and_nothing_is_held(
     assert (response.status, problem["type"]) == (409, "/problems/times-free")
     assert [each["start"] for each in problem["alternatives"]] == [full.at(10).astimezone(full.zone).isoformat()]
     assert await full.sql("SELECT 1 FROM holds WHERE business_id = $1", full.business_id) == []
+
+
+async def test_M125_a_class_that_staff_cancels_is_not_offered_where_time_off_was_added_first(
+    client: Client, full: World
+) -> None:
+    await full.service("class", capacity=2)
+    booked = [await full.book(full.at(10), service="class") for _ in range(2)]
+    await join(client, full, service="class")
+    off = {"provider": "anna", "start": full.at(9).isoformat(), "end": full.at(12).isoformat()}
+    headers = {"Authorization": f"Bearer {full.api_key}"}
+
+    added = await client.post(f"/v1/businesses/{full.slug}/time-off", json=off, headers=headers)
+    await cancel(
+        full.core, await target_of_staff(full.core, full.business_id, booked[0].appointment.uid), no_key(), reason="ill"
+    )
+
+    assert added.status == 201, await added.text()
+    assert await offers(full) == 0
+    removed = await client.delete(f"/v1/businesses/{full.slug}/time-off/{(await added.json())['id']}", headers=headers)
+    assert removed.status == 204, await removed.text()
+    assert await offers(full) == 1
 
 
 async def test_joining_holds_nothing_and_tells_nobody(client: Client, full: World) -> None:
