@@ -72,8 +72,8 @@ class Wanting:
     quotas: Quotas
     books: bool
     """They book it; False for a hold."""
-    proved: bool = False
-    """Their address is proved: nothing is counted."""
+    counted: bool = True
+    """False where their address is proved, or it is paid."""
 
 
 def refuse_too_much(wanting: Wanting, had: Had) -> None:
@@ -86,7 +86,7 @@ def refuse_too_much(wanting: Wanting, had: Had) -> None:
     """
     if had.blocked:
         raise Blocked
-    if wanting.proved:
+    if not wanting.counted:
         return
     allowed = wanting.quotas.of_business(had.own)
     wide = allowed.wide_factor

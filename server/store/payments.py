@@ -45,6 +45,8 @@ class Payment:
     refund_round: int
     checkout_url: str | None
     order_sealed: bytes
+    network: str | None
+    """Where a stranger asked from, while that is kept."""
     appointment: UUID | None
     appointment_status: str | None
     appointment_start: datetime | None
@@ -74,7 +76,7 @@ SELECT p.business_id, b.slug AS business, b.name AS business_name, b.email AS bu
        b.locale AS business_locale, p.id, p.uid, s.name AS service_name,
        make_interval(mins => s.duration_min) AS length, p.method,
        p.status, p.amount_minor, p.return_minor, p.currency, p.paid_minor, p.paid_currency, p.trouble,
-       p.remote_id, p.refund_id, p.refund_round, p.checkout_url, p.order_sealed,
+       p.remote_id, p.refund_id, p.refund_round, p.checkout_url, p.order_sealed, p.network::text AS network,
        a.uid AS appointment, a.status AS appointment_status, a.starts_at AS appointment_start,
        a.ends_at AS appointment_end,
        coalesce(h.expires_at > clock_timestamp(), false) AS held,
@@ -122,14 +124,24 @@ async def prolong_hold(
     return (row["id"], row["expires_at"]) if row else None
 
 
-_INSERTED = ("business_id", "uid", "hold_id", "service_id", "method", "amount_minor", "currency", "order_sealed")
+_INSERTED = (
+    "business_id",
+    "uid",
+    "hold_id",
+    "service_id",
+    "method",
+    "amount_minor",
+    "currency",
+    "order_sealed",
+    "network",
+)
 
 
 async def insert_payment(session: Session, values: Mapping[str, Any]) -> None:
     """A payment that was begun; it is looked at when its time is over, if not before."""
     await session.execute(
         f"INSERT INTO payments ({', '.join(_INSERTED)}, expires_at, next_look_at, status)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, 'open')",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'open')",
         *(values[name] for name in _INSERTED),
         values["expires_at"],
     )

@@ -118,6 +118,15 @@ async def waiting_of(session: Session, business_id: int, stranger: Stranger) -> 
     )
 
 
+_IS_BLOCKED = "SELECT" + _BLOCKED.format(narrow="$2", email="$3", domain="$4", phone="$5")
+
+
+async def is_blocked(session: Session, business_id: int, stranger: Stranger) -> bool:
+    """Whether a business does not want a stranger to book online."""
+    narrow, _, _, *said = had_values(stranger)
+    return bool(await session.value(_IS_BLOCKED, business_id, narrow, *said))
+
+
 def networks_of(table: str) -> str:
     """The name of the batch that forgets where the rows of *table* came from."""
     return f"net {table}"[:20]

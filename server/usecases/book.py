@@ -182,7 +182,8 @@ async def _book_one(core: Core, session: Session, wish: _Wish, offers: list[Offe
         start,
         customer_remaining=await remaining(session, offers[0], order),
         bounds=bounds_of(order.actor, override=order.override, held=promise is not None),
-        wanting=wanting(core.booking, order.choice, order.customer, proved=order.proved),
+        # Nobody's money is given back for a quota: whoever has paid is not counted, as whoever reads their mails.
+        wanting=wanting(core.booking, order.choice, order.customer, counted=not (order.proved or order.paid)),
         is_unproved=order.choice.proof is not None and not order.proved and not order.paid,
         proof=order.choice.proof if promise is None else None,  # their hold has cost them one
     )

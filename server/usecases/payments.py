@@ -13,11 +13,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from server.domain.appointment import Order, title_of
+from server.domain.appointment import Booked, Order, title_of
 from server.domain.catalogue import Offer
 from server.domain.details import missing_details
 from server.domain.errors import (
-    BookingError,
+    Blocked,
+    ConfirmationNeeded,
+    Conflict,
     DetailsMissing,
     LimitReached,
     NotFound,
@@ -41,14 +43,17 @@ from server.store.payments import (
     prolong_hold,
     step_payment,
 )
+from server.store.strangers import is_blocked
 from server.tokens import token_hash
-from server.usecases.book import new_uid, remaining
+from server.usecases.book import book, new_uid, remaining
 from server.usecases.claiming import check_shown, customer_key, offers_for
 from server.usecases.core import Core
 from server.usecases.hold import release
+from server.usecases.once import Once
 from server.usecases.paid_order import UnreadableOrder, seal_order, unseal_order
 from server.usecases.payment_facts import take
-from server.usecases.settle_payments import book_order, look_within
+from server.usecases.settle_payments import look_within
+from server.usecases.strangers import wanting
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +96,8 @@ async def start_payment(
         NotFound, DetailsMissing: As for `book`.
         TermsChanged: The customer was shown other terms than those of the hold.
         LimitReached: The customer may not book more of this service, what they are paying for included.
+        Blocked: The business does not want them to book online.
+        QuotaReached, ProofRequired, Conflict: Nothing is due now, and a stranger cannot have it so.
         SlotTaken: The hold is over, or for another time.
         PaymentRefused: The provider of payments says no.
         Unavailable: The provider is away, or none is set up; the hold stays.
@@ -102,10 +109,11 @@ async def start_payment(
     order = replace(order, choice=choice, terms=hold.terms)
     if lacking := missing_details(offer.service, order.customer, order.answers):
         raise DetailsMissing(lacking)
-    name = "stripe" if offer.service.pays_online else "on_site"
-    if name not in methods:
+    if not offer.service.pays_online:
+        return await _book_at_once(core, order, offer, hold)
+    if "stripe" not in methods:
         raise Unavailable("payment", retry_after_s=60)
-    payment = await _begin(core, order, offer, name, hold_s)
+    payment = await _begin(core, order, offer, hold_s)
     bill = Bill(
         reference=str(payment.uid),
         amount_minor=payment.amount_minor,
@@ -115,11 +123,9 @@ async def start_payment(
         return_url=f"{return_to}{payment.uid}",
         expires_at=payment.expires_at,
     )
-    checkout = await _open(core, methods[name], payment, bill, order)
+    checkout = await _open(core, methods["stripe"], payment, bill, order)
     await core.database.transact(lambda session: note_checkout(session, payment, checkout.remote_id, checkout.url))
-    if checkout.url is None:
-        await _book_at_once(core, payment)
-    return await _started(core, payment, checkout)
+    return Started(await read_payment(core, payment.uid), checkout.url)
 
 
 async def _open(core: Core, method: PaymentMethod, payment: Payment, bill: Bill, order: Order) -> Checkout:
@@ -148,13 +154,26 @@ async def _open(core: Core, method: PaymentMethod, payment: Payment, bill: Bill,
         raise Unavailable("payment", retry_after_s=getattr(error, "retry_after_s", None) or 5) from error
 
 
-async def _book_at_once(core: Core, payment: Payment) -> None:
-    """Nothing is due now."""
+async def _book_at_once(core: Core, order: Order, offer: Offer, hold: Hold) -> Started:
+    """
+    Nothing is due now: it is booked, within the bounds of whoever does not pay beforehand.
+
+    Raises:
+        Conflict: The address has to be confirmed first, and no payment waits for that.
+    """
+    values = _row(core, order, offer, "on_site", hold_id=hold.id, expires_at=hold.expires_at)
+
+    async def also(session: Session, appointment_id: int) -> None:
+        payment = await _insert(session, values)
+        await step_payment(session, payment, P.BOOKED, {"appointment_id": appointment_id})
+
     try:
-        await book_order(core, payment)
-    except BookingError:
-        await _end_unpaid(core, payment)
-        raise
+        await book(core, order, Once[Booked](None, 201, lambda _: b""), also=also)
+    except ConfirmationNeeded as error:
+        raise Conflict(
+            "Nothing is due now, and this business confirms addresses first. Book it with POST .../appointments."
+        ) from error
+    return Started(await read_payment(core, values["uid"]), None)
 
 
 async def _end_unpaid(core: Core, payment: Payment) -> None:
@@ -169,10 +188,6 @@ async def _let_go(core: Core, hold: str) -> None:
         return
 
 
-async def _started(core: Core, payment: Payment, checkout: Checkout) -> Started:
-    return Started(await read_payment(core, payment.uid), checkout.url)
-
-
 async def _held(core: Core, order: Order) -> Hold:
     """The hold that *order* names."""
     async with core.database.reading() as session:
@@ -183,11 +198,12 @@ async def _held(core: Core, order: Order) -> Hold:
     return hold
 
 
-async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: int) -> Payment:
-    uid = new_uid()
-    sealed = seal_order(core.vault, order, length=timedelta(seconds=offer.service.terms.duration_s))
+async def _begin(core: Core, order: Order, offer: Offer, hold_s: int) -> Payment:
+    asks = wanting(core.booking, order.choice, order.customer)
 
     async def work(session: Session) -> Payment:
+        if asks is not None and await is_blocked(session, offer.business_id, asks.stranger):
+            raise Blocked
         left = await remaining(session, offer, order)
         if left is not None and left <= 0:
             raise LimitReached(limit=offer.service.per_customer_limit or 0)
@@ -196,25 +212,34 @@ async def _begin(core: Core, order: Order, offer: Offer, method: str, hold_s: in
         if prolonged is None:
             raise SlotTaken
         hold_id, expires_at = prolonged
-        values: dict[str, Any] = {
-            "business_id": offer.business_id,
-            "uid": uid,
-            "hold_id": hold_id,
-            "service_id": offer.service.id,
-            "method": method,
-            "amount_minor": offer.service.price_minor,
-            "currency": offer.service.currency,
-            "order_sealed": sealed,
-            "expires_at": expires_at,
-        }
-        await insert_payment(session, values)
-        payment = await find_payment(session, uid)
-        assert payment is not None
-        return payment
+        return await _insert(session, _row(core, order, offer, "stripe", hold_id=hold_id, expires_at=expires_at))
 
     # Two payments of one customer at once are one after the other: a limit counts what is being paid for.
     locks = [customer_key(offer.business_id, order.customer.email)]
     return await core.database.transact(work, locks=locks)
+
+
+def _row(core: Core, order: Order, offer: Offer, method: str, *, hold_id: int, expires_at: datetime) -> dict[str, Any]:
+    networks = order.choice.asked_from
+    return {
+        "business_id": offer.business_id,
+        "uid": new_uid(),
+        "hold_id": hold_id,
+        "service_id": offer.service.id,
+        "method": method,
+        "amount_minor": offer.service.price_minor,
+        "currency": offer.service.currency,
+        "order_sealed": seal_order(core.vault, order, length=timedelta(seconds=offer.service.terms.duration_s)),
+        "network": networks.narrow if networks else None,
+        "expires_at": expires_at,
+    }
+
+
+async def _insert(session: Session, values: Mapping[str, Any]) -> Payment:
+    await insert_payment(session, values)
+    payment = await find_payment(session, values["uid"])
+    assert payment is not None, "it was just written"
+    return payment
 
 
 async def read_payment(core: Core, uid: UUID, *, business_id: int | None = None) -> Payment:

@@ -8,12 +8,14 @@ far that it is looked at.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from server.domain.appointment import Booked
 from server.domain.errors import BookingError, InFlight, Unavailable
 from server.domain.events import Kind
+from server.domain.networks import Networks
 from server.domain.payments import (
     UNPAID,
     PaymentStatus,
@@ -208,8 +210,10 @@ async def book_order(
         await also_noting(session)
 
     once: Once[Booked] = Once(None, 201, lambda _: b"")
+    order = unseal_order(core.vault, payment.order_sealed).order
+    networks = Networks(payment.network, payment.network) if payment.network else None
     try:
-        await book(core, unseal_order(core.vault, payment.order_sealed).order, once, also=also)
+        await book(core, replace(order, choice=replace(order.choice, asked_from=networks)), once, also=also)
     except _SettledAlready:
         return
 

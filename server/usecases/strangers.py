@@ -21,7 +21,7 @@ def quotas_of(settings: BookingSettings) -> Quotas:
 
 
 def wanting(
-    settings: BookingSettings, choice: SlotChoice, customer: CustomerDetails | None = None, *, proved: bool = False
+    settings: BookingSettings, choice: SlotChoice, customer: CustomerDetails | None = None, *, counted: bool = True
 ) -> Wanting | None:
     """Whoever asks for *choice*, if they are a stranger; to hold it without a *customer*, else to book it."""
     if choice.asked_from is None:
@@ -34,5 +34,5 @@ def wanting(
         ),
         quotas=quotas_of(settings),
         books=customer is not None,
-        proved=proved,
+        counted=counted,
     )

@@ -83,7 +83,7 @@ def _what_gets_old(core: Core) -> Sequence[Batch[Any]]:
                 take=partial(old_networks, table=table, days=core.booking.networks_days),
                 end=partial(forget_networks, table=table),
             )
-            for table in ("attendees", "waitlist_entries")
+            for table in ("attendees", "waitlist_entries", "payments")
         ),
         Batch(name="proofs", take=old_proofs, end=forget_proofs),
         Batch(name="confirmations", take=old_confirmations, end=forget_confirmations),

@@ -90,6 +90,7 @@ payments = tenant_table(
     Column("looked_at", DateTime(timezone=True)),
     Column("checkout_url", Text),
     Column("order_sealed", LargeBinary, nullable=False),
+    Column("network", CIDR),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     *versioned(),
     unique_in_business("uid"),
@@ -108,11 +109,12 @@ payments = tenant_table(
     ),
     Index("ix_payments_hold", "business_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
     Index("ix_payments_appointment", "business_id", "appointment_id"),
+    Index("ix_payments_network_age", "created_at", postgresql_where=text("network IS NOT NULL")),
 )
 """
 What is paid is decided here and never by a client. The order is sealed: it holds a customer's details. `paid_*` is what
 has really arrived, where it is not what was asked; `trouble` is what a person has to know; `next_look_at` is when the
-provider is asked again, `looked_at` when somebody last wanted that at once.
+provider is asked again, `looked_at` when somebody last wanted that at once; `network` is where a stranger asked from.
 """
 
 confirmations = tenant_table(

@@ -45,12 +45,11 @@ _PATIENCE_S = 5.0
 
 async def post_payment(request: web.Request) -> web.Response:
     """Begins a payment for a held time."""
-    business = request.match_info["business"]
+    business, caller = request.match_info["business"], request[CALLER]
     started = await start_payment(
         request.app[CORE],
         request.app[METHODS],
-        # The time is held: that has cost a proof already, where one is asked for.
-        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER, request[CALLER].stranger, None),
+        body_of(request, PaymentOrder).order(business, Actor.CUSTOMER, caller.stranger, caller.proof),
         hold_s=request.app[SETTINGS].payment.hold_s,
         return_to=paid_page(request),
     )
@@ -126,7 +125,7 @@ def payment_routes(base: str) -> list[Route]:
     """Begin, look, list, hear."""
     return [
         Route("POST", f"{base}/payments", Who.PUBLIC, post_payment, "Payments", "Pay for a held time, and book it",
-              body=PaymentOrder, answers={201: NewPayment}),
+              body=PaymentOrder, answers={201: NewPayment}, guarded=True),
         Route("GET", f"{base}/payments", Who.READ, get_payments, "Payments", "List payments",
               query=PaymentQuery, answers={200: PaymentPage}),
         Route("GET", f"{base}/payments/{{id}}", Who.READ, get_managed_payment, "Payments", "Read a payment",
