@@ -252,3 +252,34 @@ async def test_M122_where_payers_came_from_is_forgotten(client: Client, till: Wo
     await sweep(till.core)
 
     assert [row[0] for row in await till.sql("SELECT network FROM payments")] == [None]
+
+
+async def test_M_without_javascript_a_guarded_service_that_is_paid_leads_to_paying(
+    client: Client, till: World, stripe: Stripe
+) -> None:
+    await till.sql("UPDATE businesses SET guard = 'proof'")
+    start = till.at(*DAY[0]).isoformat()
+    form = {"name": "Robin", "email": ADDRESS, "key": "k" * 24, "timezone": "Europe/Berlin"}
+
+    sent = await client.post(
+        f"/book/{till.slug}",
+        params={"service": "cut", "start": start},
+        data=form,
+        headers={**HERE, "Accept-Language": "en"},
+        allow_redirects=False,
+    )
+    await arrive(client, stripe)
+
+    assert (sent.status, await payments(till)) == (303, ["booked"])
+
+
+async def test_M122_without_javascript_one_network_holds_three_times_to_pay_for(client: Client, till: World) -> None:
+    await till.sql("UPDATE businesses SET guard = 'proof'")
+    statuses = []
+    for n, at in enumerate(DAY[:4]):
+        form = {"name": "Robin", "email": ADDRESS, "key": f"{n}" * 24, "timezone": "Europe/Berlin"}
+        asked = {"service": "cut", "start": till.at(*at).isoformat()}
+        sent = await client.post(f"/book/{till.slug}", params=asked, data=form, headers=HERE, allow_redirects=False)
+        statuses.append(sent.status)
+
+    assert statuses == [303, 303, 303, 429]
