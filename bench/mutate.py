@@ -89,8 +89,23 @@ def sample(number: int, seed: int) -> list[Mutant]:
             for mutant in mutants_of(module):
                 by_place[mutant.module, mutant.line, mutant.column].append(mutant)
     draw = random.Random(seed)
-    places = draw.sample(sorted(by_place), min(number, len(by_place)))
-    return [draw.choice(by_place[place]) for place in places]
+    drawn: list[Mutant] = []
+    for place in draw.sample(sorted(by_place), len(by_place)):
+        if len(drawn) == number:
+            break
+        source = (ROOT / place[0]).read_text()
+        if possible := [mutant for mutant in by_place[place] if is_code(mutated(source, mutant))]:
+            drawn.append(draw.choice(possible))
+    return drawn
+
+
+def is_code(text: str) -> bool:
+    """Whether Python takes *text*: a lone `*` among parameters turned into another operator is killed by nobody."""
+    try:
+        compile(text, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def mutated(source: str, mutant: Mutant) -> str:
