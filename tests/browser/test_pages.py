@@ -125,6 +125,25 @@ async def test_an_appointment_is_moved_on_its_page(visitor: MakeVisitor, shop: W
     assert (await robin.appointments())[0][2] == 1
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_on_a_small_screen_nothing_but_the_card_takes_place_on_the_page_of_an_appointment(
+    visitor: MakeVisitor, shop: World, scripts: bool
+) -> None:
+    booked = await shop.book(shop.at(10))
+    robin = await visitor(width=390, height=844, java_script_enabled=scripts)
+
+    await robin.page.goto(f"{robin.server_url}/manage/{booked.manage_token}")
+
+    await expect(robin.heading("Your appointment")).to_be_visible()
+    last = robin.page.get_by_role(
+        "button" if scripts else "link", name="Cancel appointment" if scripts else "Book another"
+    )
+    card, below = await last.bounding_box(), await robin.button("Close this page for good").bounding_box()
+    assert card is not None
+    assert below is not None
+    assert below["y"] - (card["y"] + card["height"]) < 150
+
+
 async def test_two_links_are_two_sessions(visitor: MakeVisitor, shop: World) -> None:
     one, two = await shop.book(shop.at(10)), await shop.book(shop.at(14))
     robin = await visitor(java_script_enabled=False)

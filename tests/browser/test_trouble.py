@@ -8,6 +8,7 @@ Leaves the way where all is well to `test_booking_flow`.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from playwright.async_api import Route
 
 from tests.browser.visitor import Visitor, expect
@@ -216,3 +217,15 @@ async def test_an_own_hold_on_its_way_stands_in_nobody_s_way(visitor: MakeVisito
 
     await expect(robin.heading("You are booked")).to_be_visible()
     assert [status for status, *_ in await robin.appointments()] == ["confirmed"]
+
+
+@pytest.mark.parametrize("query", ["", "?business=nobody-has-this"])
+async def test_a_name_that_no_business_has_is_told_as_that(visitor: MakeVisitor, query: str) -> None:
+    owner = await visitor()
+    owner.tolerated = ("404",)
+    await owner.page.goto(f"{owner.server_url}/embed{query}")
+
+    alert = owner.page.get_by_role("alert")
+    await expect(alert).to_have_text("There is no business with this name.")
+    await owner.page.get_by_label("Language").select_option("de")
+    await expect(alert).to_have_text("Es gibt keinen Betrieb mit diesem Namen.")

@@ -119,7 +119,8 @@ export function problem({ s, t }, again) {
   const { problem: what, profile, offline, wrong, base, wishes } = s;
   if (offline) return h("p.problem", { role: "alert" }, t("You are offline. What you typed is kept, and sent later."));
   if (!what || Object.keys(wrong).length) return null;
-  const known = PROBLEMS[what.kind];
+  const unnamed = what.kind === "not-found" && !profile && !wishes["manage-token"];
+  const known = unnamed ? "There is no business with this name." : PROBLEMS[what.kind];
   return h(
     "div.problem",
     { role: "alert", tabindex: -1, "data-focus": "problem" },
