@@ -37,6 +37,8 @@ from server.usecases.render_texts import render_changed
 _WEEK = timedelta(days=7)
 _BUSY = 0.4
 """How much of what could be booked is: a believable week has gaps."""
+_ANSWERED_BY = timedelta(days=2)
+"""Requests for times that are nearer are answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,8 +230,11 @@ async def _book_one(
     salt = new_salt()
     name = chance.choice(demo_data.CUSTOMERS)
     email = f"{name.lower().replace(' ', '.')}@example.com"
-    step = Step.REQUEST if offer.service.approval is Approval.MANUAL else Step.BOOK
-    status = Status.PENDING if step is Step.REQUEST else Status.CONFIRMED
+    now = datetime.now(UTC)
+    # A request that is not answered before its time is over, and says so by mail: the demo has none that soon is.
+    waits = offer.service.approval is Approval.MANUAL and start > (now + _ANSWERED_BY).timestamp()
+    step = Step.REQUEST if waits else Step.BOOK
+    status = Status.PENDING if waits else Status.CONFIRMED
     new = new_appointment(Choice(offer, resources, joins=False), start, uid=new_uid(), status=status)
     seat = await find_class(session, offer, new.start) if offer.service.is_class else None
     uid: UUID = seat.uid if seat else new.uid
@@ -243,7 +248,7 @@ async def _book_one(
             terms=offer.service.terms,
             token_salt=salt,
             token_hash=token_hash(vault.new_manage_token(salt)),
-            reminders=plan_reminders(DEFAULT_RULES, new.start, now=datetime.now(UTC)),
+            reminders=plan_reminders(DEFAULT_RULES, new.start, now=now),
             network=None,
             proved=True,
         ),

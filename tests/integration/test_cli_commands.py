@@ -111,6 +111,19 @@ async def test_a_business_is_founded_with_the_language_of_its_people(bookable: B
     assert (await world.sql("SELECT locale FROM businesses WHERE slug = $1", slug))[0]["locale"] == "de-AT"
 
 
+async def test_the_demo_has_no_request_that_is_over_before_anybody_could_answer_it(own_database_url: str) -> None:
+    """Its first mails would say that somebody was not answered in time."""
+    await seed_demo(own_database_url, Vault([SECRET]), None)
+
+    async with standalone(own_database_url) as session:
+        early = await session.fetch(
+            "SELECT a.status, a.starts_at FROM appointments a JOIN services s ON s.id = a.service_id"
+            " WHERE s.approval = 'manual' AND a.starts_at < clock_timestamp() + interval '1 day'"
+        )
+    assert early, "a week lies behind it"
+    assert "pending" not in {row["status"] for row in early}
+
+
 async def test_the_demo_business_is_the_same_however_often_it_is_seeded(own_database_url: str) -> None:
     first = await seed_demo(own_database_url, Vault([SECRET]), None)
     async with standalone(own_database_url) as session:
