@@ -28,7 +28,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A payment that was begun: the provider's id of it, and where the customer pays; None if not now."""
+    """A payment that was begun: the provider's id of it, and where the customer pays; None once they have."""
 
     remote_id: str
     url: str | None

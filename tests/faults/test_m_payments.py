@@ -166,6 +166,20 @@ async def test_M122_a_held_time_that_is_not_paid_beforehand_is_booked_by_mail_in
     assert (asked.status, (await asked.json())["status"]) == (201, "held")
 
 
+async def test_M_where_nothing_is_due_a_hold_that_is_over_saves_no_proof(client: Client, counter: World) -> None:
+    await counter.sql("UPDATE businesses SET guard = 'proof'")
+    living, _ = await pay(client, counter, DAY[0], HERE)
+    _, hold = await held(client, counter, DAY[1], counter.auth)
+    for table in ("holds", "claims"):
+        await counter.sql(f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL")
+    order = counter.order_json(counter.at(*DAY[1]), hold=hold)
+
+    over = await client.post(f"/v1/businesses/{counter.slug}/payments", json=order, headers=HERE)
+
+    assert (living, over.status, (await over.json())["type"]) == (201, 403, "/problems/proof-required")
+    assert await payments(counter) == ["booked"]
+
+
 async def test_M121_where_nothing_is_due_a_limit_names_no_customer(client: Client, counter: World) -> None:
     await counter.sql("UPDATE services SET per_customer_limit = 1")
     await counter.book(counter.at(*DAY[0]), email="victim@example.org")
