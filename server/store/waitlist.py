@@ -89,6 +89,12 @@ _TODAY = """coalesce((
      WHERE here.business_id = w.business_id AND (w.location_id IS NULL OR here.id = w.location_id)),
     (clock_timestamp() AT TIME ZONE 'Etc/GMT+12')::date)"""
 
+# What is under the same address is known to be theirs if it came from where the entry came from, or if both addresses
+# were proved. Else an entry under an address that was typed would tell by waiting what its owner has. Staff may know.
+_THEIRS = (
+    "(w.network IS NULL OR {other}.network = w.network OR w.proved_at IS NOT NULL AND {other}.proved_at IS NOT NULL)"
+)
+
 _INSERT = """
 INSERT INTO waitlist_entries (business_id, uid, service_id, provider_id, location_id, first_day, last_day, windows,
                               name, email, phone, timezone, locale, token_salt, token_hash, network)
@@ -251,13 +257,13 @@ async def waiting_queues(session: Session, business_id: int) -> list[Queue]:
 # offered any more can come back, so their entries wait on.
 _WAITING = (
     _COLUMNS.format(
-        more=""",
+        more=f""",
        coalesce((
            SELECT jsonb_agg(jsonb_build_array(date_part('epoch', a.starts_at), date_part('epoch', a.ends_at)))
              FROM customers c
              JOIN attendees t ON t.business_id = c.business_id AND t.customer_id = c.id AND t.cancelled_at IS NULL
              JOIN appointments a ON a.business_id = t.business_id AND a.id = t.appointment_id
-            WHERE c.business_id = w.business_id AND c.email = w.email
+            WHERE c.business_id = w.business_id AND c.email = w.email AND {_THEIRS.format(other="t")}
               AND a.status IN ('pending', 'confirmed') AND a.ends_at > clock_timestamp()), '[]') AS busy"""
     )
     + f"""
@@ -265,7 +271,7 @@ _WAITING = (
    AND s.active AND (p.id IS NULL OR p.active) AND (l.id IS NULL OR l.active) AND {not_set_aside("waitlist", "w")}
    AND NOT EXISTS (SELECT FROM waitlist_entries other
                     WHERE other.business_id = w.business_id AND other.service_id = w.service_id
-                      AND other.email = w.email AND other.status = 'offered')
+                      AND other.email = w.email AND other.status = 'offered' AND {_THEIRS.format(other="other")})
  ORDER BY w.id LIMIT $4
 """
 )
@@ -298,7 +304,8 @@ async def mark_offered(
             " AND w.business_id = $1 AND w.id = $2 AND w.status = 'waiting' AND w.offers = $6"
             # Read again: the page of entries was read before the offers that this run has made since.
             " AND NOT EXISTS (SELECT FROM waitlist_entries other WHERE other.business_id = w.business_id"
-            " AND other.service_id = w.service_id AND other.email = w.email AND other.status = 'offered')",
+            " AND other.service_id = w.service_id AND other.email = w.email AND other.status = 'offered'"
+            f" AND {_THEIRS.format(other='other')})",
             entry.business_id,
             entry.id,
             hold_hash,

@@ -29,12 +29,14 @@ from server.worker.deeds import OfferFreedTime
 from server.worker.pump import Lane, Pump
 from tests.calendar_desk import Desk, event
 from tests.faults.test_m_batches import aside, poison
+from tests.faults.test_m_quotas import customer_of, open_shop
 from tests.peers.calendar_servers import CalendarServer
 from tests.world import World, no_key, settings_for
 
 pytest_plugins = ("tests.peers.calendar_fixtures",)
 
 Client = TestClient[Any, Any]
+OpenClient = Callable[..., Awaitable[Client]]
 ONE_TIME = ((600, 630),)
 """Open from ten to half past."""
 
@@ -297,6 +299,83 @@ async def test_an_offer_never_lies_over_another_appointment_of_its_customer(shop
     await offer_freed(shop.core, shop.business_id)
 
     assert await status_of(shop) == {"busy": "waiting", "free": "offered"}
+
+
+HOME, ELSEWHERE = {"X-Forwarded-For": "2001:db8:1:2::1"}, {"X-Forwarded-For": "2001:db8:2:2::1"}
+ASKERS = [
+    pytest.param("nobody", ELSEWHERE, False, "offered", id="an address that nobody knows"),
+    pytest.param("victim", ELSEWHERE, False, "offered", id="a typed address, from elsewhere"),
+    pytest.param("victim", HOME, False, "waiting", id="the same network"),
+    pytest.param("victim", ELSEWHERE, True, "waiting", id="both proved"),
+    pytest.param("victim", None, False, "waiting", id="typed by staff"),
+]
+
+
+async def wait_over_http(client: Client, world: World, who: str, headers: dict[str, str] | None, *, days: int) -> None:
+    """Somebody joins: from a network, or, without *headers*, by way of staff."""
+    day = world.at(10, days=days).astimezone(world.zone).date().isoformat()
+    customer = {"name": "Wanda", "email": f"{who}@example.org", "timezone": world.zone.key}
+    wish = {"service": "cut", "from": day, "to": day, "customer": customer}
+    path = f"/v1/businesses/{world.slug}/waitlist"
+    assert (await client.post(path, json=wish, headers=headers or world.auth)).status == 201
+
+
+@pytest.mark.parametrize(("who", "headers", "is_proved", "status"), ASKERS)
+async def test_M121_whoever_waits_learns_of_no_appointment_of_an_address_that_they_typed(
+    own_database_url: str,
+    aiohttp_client: OpenClient,
+    shop: World,
+    *,
+    who: str,
+    headers: dict[str, str] | None,
+    is_proved: bool,
+    status: str,
+) -> None:
+    client = await open_shop(own_database_url, aiohttp_client)
+    await shop.service("other", providers=["bert"])
+    taken = await shop.book(shop.at(10))
+    victim = customer_of(shop, "victim@example.org")
+    order = shop.order_json(shop.at(10), service="other", provider="bert", customer=victim)
+    path = f"/v1/businesses/{shop.slug}/appointments"
+    assert (await client.post(path, json=order, headers=HOME)).status == 201
+    await wait_over_http(client, shop, who, headers, days=7)
+    if is_proved:
+        await shop.sql("UPDATE attendees SET proved_at = now()")
+        await shop.sql("UPDATE waitlist_entries SET proved_at = now()")
+    await give_up(shop, taken)
+
+    await offer_freed(shop.core, shop.business_id)
+
+    assert await status_of(shop) == {who: status}
+
+
+@pytest.mark.parametrize(("who", "headers", "is_proved", "status"), ASKERS)
+async def test_M121_whoever_waits_learns_of_no_offer_to_an_address_that_they_typed(
+    own_database_url: str,
+    aiohttp_client: OpenClient,
+    shop: World,
+    *,
+    who: str,
+    headers: dict[str, str] | None,
+    is_proved: bool,
+    status: str,
+) -> None:
+    """Neither in the look that made the offer, nor in the next."""
+    client = await open_shop(own_database_url, aiohttp_client)
+    taken = [await shop.book(shop.at(10, days=days)) for days in (7, 8)]
+    await wait_over_http(client, shop, "victim", HOME, days=7)
+    await wait_over_http(client, shop, who, headers, days=8)
+    if is_proved:
+        await shop.sql("UPDATE waitlist_entries SET proved_at = now()")
+    last = (await shop.sql("SELECT max(id) FROM waitlist_entries"))[0][0]
+    await give_up(shop, *taken)
+
+    for _ in range(2):
+        await offer_freed(shop.core, shop.business_id)
+        rows = await shop.sql("SELECT status FROM waitlist_entries ORDER BY id")
+        assert [row["status"] for row in rows] == ["offered", status]
+        await shop.sql("UPDATE waitlist_entries SET status = 'waiting', hold_id = NULL WHERE id = $1", last)
+        await shop.sql("DELETE FROM claims WHERE lower(during) > $1", shop.at(12))
 
 
 async def test_who_has_as_many_appointments_as_they_may_is_passed_over_and_it_counts_for_nothing(shop: World) -> None:
