@@ -88,7 +88,10 @@ async def _examine(data_dir: Path, *, named: bool) -> list[Finding]:
     findings = [Finding("settings are valid")]
     if settings.database.url is None and (data_dir / "postgres").is_dir():
         findings.append(_running(data_dir))
-        settings = installed_settings(settings, data_dir)
+        try:
+            settings = installed_settings(settings, data_dir)
+        except click.ClickException as error:
+            return [*findings, Finding("secret keys", error.message)]
     elif settings.database.url is None and named:
         return [Finding(f"there is no Bookable in {data_dir}", "Name the folder that `bookable up` was started with.")]
     findings += _secrets(settings)

@@ -77,11 +77,12 @@ def installed_settings(settings: "Settings", data_dir: Path) -> "Settings":
     *settings* with what `up` or `demo` adds from the data folder, where no database is named.
 
     Raises:
-        click.ClickException: There is no installation.
+        click.ClickException: There is no installation, or its secret is lost.
     """
     from pydantic import SecretStr
 
-    from server.embedded.data_folder import kept_secret, noted_running
+    from server.embedded.data_folder import find_secret, noted_running
+    from server.embedded.errors import SecretLost
     from server.embedded.redis import EmbeddedRedis
 
     if settings.database.url is not None:
@@ -92,7 +93,9 @@ def installed_settings(settings: "Settings", data_dir: Path) -> "Settings":
     if settings.redis.url is None:
         changes["redis"] = settings.redis.model_copy(update={"url": EmbeddedRedis(data_dir / "redis").url})
     if not settings.secret.keys:
-        changes["secret"] = settings.secret.model_copy(update={"keys": [SecretStr(kept_secret(data_dir))]})
+        if (secret := find_secret(data_dir)) is None:
+            raise click.ClickException(str(SecretLost(data_dir)))
+        changes["secret"] = settings.secret.model_copy(update={"keys": [SecretStr(secret)]})
     if (noted := noted_running(data_dir)) is not None:
         if "base_url" not in settings.http.model_fields_set:
             changes["http"] = settings.http.model_copy(update={"base_url": noted.base_url})

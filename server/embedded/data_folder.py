@@ -146,9 +146,22 @@ def write_private(path: Path, text: str) -> None:
     Path(temporary).replace(path)
 
 
+def find_secret(folder: Path) -> str | None:
+    """The secret of this data folder; None before there was one, and where its file is lost."""
+    try:
+        return (folder / "secret").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
 def kept_secret(folder: Path) -> str:
-    """The secret of this data folder, made when first asked for: without it, stored answers cannot be read."""
-    path = folder / "secret"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(48) + "\n")
-    return path.read_text(encoding="utf-8").strip()
+    """
+    The secret of this data folder, made when first asked for: without it, stored answers cannot be read.
+
+    Ask for it only where the database has none yet: a new file must not stand where the old one belongs.
+    """
+    found = find_secret(folder)
+    if found is None:
+        found = secrets.token_urlsafe(48)
+        write_private(folder / "secret", found + "\n")
+    return found

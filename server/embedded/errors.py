@@ -7,6 +7,7 @@ Leaves showing it to the command line.
     ├── NotInstalled
     ├── DataFolderInUse
     ├── DataFolderUnusable
+    ├── SecretLost
     ├── PortTaken
     └── PartFailed
 """
@@ -38,6 +39,17 @@ class DataFolderInUse(EmbeddedError):
 
 class DataFolderUnusable(EmbeddedError):
     """The data folder cannot be used as it is."""
+
+
+class SecretLost(EmbeddedError):
+    """The database was set up with a secret that is not in the data folder any more."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder / 'secret'} is missing, and the database was set up with it. Links in mails,"
+            " calendar passwords and webhook secrets need it: put the file back from"
+            " a backup, or set BOOKABLE_SECRET_KEYS to what it held."
+        )
 
 
 class PortTaken(EmbeddedError):

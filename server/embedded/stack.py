@@ -16,8 +16,8 @@ from pathlib import Path
 
 from server.embedded import leftovers
 from server.embedded.child import Ladder, Part
-from server.embedded.data_folder import RunsAs, kept_secret, locked, note_running
-from server.embedded.errors import PortTaken
+from server.embedded.data_folder import RunsAs, find_secret, kept_secret, locked, note_running
+from server.embedded.errors import PortTaken, SecretLost
 from server.embedded.postgres import EmbeddedPostgres
 from server.embedded.redis import EmbeddedRedis
 from server.embedded.supervisor import Supervisor
@@ -25,7 +25,7 @@ from server.settings import DatabaseSettings, Settings
 from server.store.engine import Database
 from server.store.migrate import migrate
 from server.tokens import Vault
-from server.usecases.check_secret import adopt_secret
+from server.usecases.check_secret import adopt_secret, has_secret
 
 log = logging.getLogger("bookable.stack")
 
@@ -68,8 +68,8 @@ class Stack:
                 database_url, redis_url = await self._start_servers(supervisor, folder)
                 before, after = await migrate(database_url)
                 log.info("database: %s", f"revision {after}" if before == after else f"{before} → {after}")
-                if self._keeps_both:
-                    await _adopt(database_url, kept_secret(folder))
+                if not self.settings.secret.keys:
+                    await self._settle_secret(folder, database_url)
                 await self.after_migrating(database_url)
                 for part in self._parts(folder, self._environment(folder, database_url, redis_url)):
                     await supervisor.start(part)
@@ -86,10 +86,22 @@ class Stack:
             mail_folder=self.environment.get("BOOKABLE_MAIL_FOLDER", mail.folder),
         )
 
-    @property
-    def _keeps_both(self) -> bool:
-        """Whether the database and the secret are those of the data folder, and so belong together."""
-        return self.settings.database.url is None and not self.settings.secret.keys
+    async def _settle_secret(self, folder: Path, database_url: str) -> None:
+        """
+        Makes the secret of the folder, if its database has none yet; what lies in one folder belongs together.
+
+        Raises:
+            SecretLost: The database has one, and the folder does not.
+        """
+        database = await Database.open(DatabaseSettings(url=database_url))
+        try:
+            if find_secret(folder) is None and await has_secret(database):
+                raise SecretLost(folder)
+            secret = kept_secret(folder)
+            if self.settings.database.url is None:
+                await adopt_secret(database, Vault([secret]))
+        finally:
+            await database.close()
 
     async def _start_servers(self, supervisor: Supervisor, folder: Path) -> tuple[str, str]:
         """Addresses of Postgres and Redis: those in the settings, else ones of our own."""
@@ -170,14 +182,6 @@ class Stack:
             return False
         finally:
             connection.close()
-
-
-async def _adopt(database_url: str, secret: str) -> None:
-    database = await Database.open(DatabaseSettings(url=database_url))
-    try:
-        await adopt_secret(database, Vault([secret]))
-    finally:
-        await database.close()
 
 
 def _mark(folder: Path) -> str:

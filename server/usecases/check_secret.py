@@ -69,6 +69,17 @@ async def adopt_secret(database: Database, vault: Vault) -> None:
     await database.transact(work)
 
 
+async def has_secret(database: Database) -> bool:
+    """
+    Whether this database was set up with a secret, whichever that is.
+
+    Raises:
+        Unavailable: Postgres is away.
+    """
+    async with database.reading() as session:
+        return await read_key_check(session) is not None or bool(await newest_tokens(session, 1))
+
+
 async def until_secret_fits(database: Database, vault: Vault) -> None:
     """
     Waits for Postgres, and checks then.

@@ -145,6 +145,27 @@ def test_up_starts_again_at_once_after_it_was_killed(own_folder: Path, free_port
     assert leftovers.started_with(f"--part-of={own_folder}") == []
 
 
+def test_M132_up_makes_no_new_secret_where_the_old_one_is_missing(own_folder: Path, free_port: int) -> None:
+    """The new file would stand where the old one belongs, and look like it."""
+    with _start_up(own_folder, free_port) as parent:
+        parent.send_signal(signal.SIGINT)
+        parent.stdout.read()
+    secret, backup = own_folder / "secret", own_folder / "secret.backup"
+    secret.rename(backup)
+
+    for command in (["up", "--port", str(free_port)], ["doctor"]):
+        line = [sys.executable, "-m", "server.cli.main", *command, "--data-dir", str(own_folder)]
+        refused = subprocess.run(line, capture_output=True, text=True, check=False, timeout=100)
+        assert refused.returncode == 1, refused
+        assert "Traceback" not in refused.stderr
+        assert not secret.exists()
+        assert f"{secret} is missing, and the database was set up with it." in refused.stdout + refused.stderr
+
+    backup.rename(secret)
+    with _start_up(own_folder, free_port) as parent:
+        parent.send_signal(signal.SIGINT)
+
+
 def test_who_only_has_the_folder_on_its_command_line_is_no_leftover(own_folder: Path) -> None:
     program = [sys.executable, "-c", "input()", str(own_folder)]
     with subprocess.Popen(program, stdin=subprocess.PIPE) as editor:
