@@ -93,7 +93,7 @@ async def test_M125_who_moves_a_request_while_it_expires_does_not_lose_it(asked:
     booked = await request(asked)
     await let_its_time_come(asked)
     target = await staff(asked, booked)
-    async with held_before_commit(asked, "outbox", when="NEW.kind = 'appointment.rescheduled'"):
+    async with held_before_commit(asked, "outbox", when="NEW.kind = 'appointment.move_requested'"):
         moving = asyncio.create_task(reschedule(asked.core, target, asked.at(15), no_key()))
         await until_waiting(asked, 1)
         assert (await sweep(asked.core)).requests == 0
