@@ -110,10 +110,12 @@ async def prolong_hold(
                    prolonged_at = coalesce(prolonged_at, clock_timestamp()),
                    customer_email = coalesce($3, customer_email)
              WHERE token_hash = $1 AND expires_at > clock_timestamp()
-            RETURNING business_id, id, expires_at
+            RETURNING business_id, id, appointment_id, expires_at
         ), claimed AS (
-            UPDATE claims c SET expires_at = hold.expires_at FROM hold
-             WHERE c.business_id = hold.business_id AND c.hold_id = hold.id
+            -- A class that is only held lasts as long as the longest hold in it.
+            UPDATE claims c SET expires_at = greatest(c.expires_at, hold.expires_at) FROM hold
+             WHERE c.business_id = hold.business_id AND c.expires_at IS NOT NULL
+               AND (c.hold_id = hold.id OR c.appointment_id = hold.appointment_id)
         )
         SELECT id, expires_at FROM hold
         """,

@@ -457,3 +457,21 @@ async def test_M122_a_link_to_what_is_not_offered_any_more_says_so_and_leads_on(
         assert f'href="/book/{shop.slug}"' in page
         assert "<button" not in page
     assert await states(shop) == []
+
+
+async def test_M122_the_time_of_a_class_is_kept_as_long_as_the_place_that_waits_for_its_address(
+    client: Client, shop: World
+) -> None:
+    """Otherwise somebody else could have the provider's time while the mail still promises the place."""
+    await shop.service("yoga", capacity=5)
+    await ask(client, shop, DAY[0], service="yoga")
+    assert await try_book(client, shop, DAY[4], shop.auth, service="yoga") == 201
+    await ask(client, shop, DAY[4], service="yoga")
+
+    ends = await shop.sql(
+        "SELECT c.expires_at AS claimed, h.expires_at AS held FROM holds h"
+        " JOIN claims c ON c.appointment_id = h.appointment_id ORDER BY h.starts_at"
+    )
+
+    assert ends[0]["claimed"] == ends[0]["held"]
+    assert ends[1]["claimed"] is None
