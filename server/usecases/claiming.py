@@ -103,7 +103,7 @@ def locks_for(
     keys: set[int] = set()
     for offer in offers:
         if asked_from is not None:
-            keys.add(network_key(offer.business_id, asked_from))
+            keys |= network_keys(offer.business_id, asked_from)
         keys |= keys_for(offer.possible_claims(start))
         if offer.provider.daily_cap is not None:
             where = offer.location.zone
@@ -119,9 +119,9 @@ def customer_key(business_id: int, email: str) -> int:
     return key_of("customer", business_id, email)
 
 
-def network_key(business_id: int, asked_from: Networks) -> int:
-    """The advisory key that guards what a network has of a business."""
-    return key_of("network", business_id, asked_from.narrow)
+def network_keys(business_id: int, asked_from: Networks) -> set[int]:
+    """The advisory keys that guard what a network, and the wider one around it, have of a business."""
+    return {key_of("network", business_id, each) for each in asked_from}
 
 
 def as_shown(offers: list[Offer], terms: Terms | None) -> list[Offer]:

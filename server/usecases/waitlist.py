@@ -22,6 +22,7 @@ from server.domain.zones import date_in, zone
 from server.store.engine import Session
 from server.store.holds import end_hold, find_hold
 from server.store.idempotency import remember
+from server.store.locks import in_order
 from server.store.outbox import add_fact
 from server.store.spent_proofs import spend
 from server.store.strangers import waiting_of
@@ -43,7 +44,7 @@ from server.store.waitlist import (
 from server.tokens import new_salt, token_hash
 from server.usecases.batches import Batch, drain
 from server.usecases.book import new_uid
-from server.usecases.claiming import network_key
+from server.usecases.claiming import network_keys
 from server.usecases.confirm import book_or_ask
 from server.usecases.core import Core
 from server.usecases.offer_freed import order_of
@@ -130,7 +131,7 @@ async def join(
         once.check(await remember(session, business_id, once.memo(core.vault, joined)))
         return joined
 
-    locks = [network_key(business_id, asked_from)] if asked_from is not None else []
+    locks = in_order(network_keys(business_id, asked_from)) if asked_from is not None else []
     return await once.run(core.database, core.vault, business_id, work, locks=locks)
 
 

@@ -134,6 +134,21 @@ async def test_M122_a_site_with_many_networks_has_eight_times_as_much_and_no_mor
     assert statuses == [201] * 8 + [429] * 8
 
 
+async def test_M122_of_many_networks_of_a_site_that_ask_at_once_eight_get_a_time(
+    database_url: str, aiohttp_client: OpenClient, world: World
+) -> None:
+    """Each asks for another day, so that nothing but what the site has keeps them apart."""
+    client = await open_shop(database_url, aiohttp_client, starts_per_network=1)
+
+    async def ask(n: int) -> int:
+        start = world.at(10, days=7 + n).isoformat()
+        headers = {"X-Forwarded-For": f"2001:db8:1:{n:x}::1"}
+        return await try_hold(client, world, DAY[0], headers, start=start)
+
+    statuses = await asyncio.gather(*(ask(n) for n in range(16)))
+    assert sorted(statuses) == [201] * 8 + [429] * 8
+
+
 async def test_M122_ipv4_addresses_count_each_alone(
     database_url: str, aiohttp_client: OpenClient, world: World
 ) -> None:
