@@ -311,7 +311,7 @@ async def test_A5_cancelling_offering_and_booking_at_once_leave_one_owner(client
         entry = (await view(full.core, token)).entry
         assert len(winners) + (entry.status == "offered") <= 1
         if entry.status == "offered":
-            mine = await take_offer(full.core, token, no_key())
+            mine = await take_offer(full.core, token, no_key(), asked=no_key())
             winners = [mine]
         for winner in winners:
             await cancel(full.core, await target_of_token(full.core, winner.manage_token), no_key())  # type: ignore[union-attr]
