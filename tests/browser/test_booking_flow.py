@@ -68,7 +68,8 @@ async def test_a_time_is_held_while_the_form_is_filled_in_and_let_go_on_the_way_
     await expect(kim.times.first).to_be_visible()
     assert await kim.times.first.inner_text() != first
 
-    await robin.button("Back").click()
+    async with robin.page.expect_response(lambda response: response.request.method == "DELETE"):
+        await robin.button("Back").click()
     await expect(robin.times.first).to_be_visible()
     await kim.page.reload()
     await expect(kim.times.first).to_have_text(first)

@@ -251,7 +251,7 @@ async def test_M124_the_plain_page_shows_each_time_once_and_books_what_it_showed
     await expect(robin.page.get_by_text("30 mins · €30")).to_be_visible()
     await robin.fill()
     await robin.button("Book").click()
-    await expect(robin.heading("Your appointment")).to_be_visible()
+    await expect(robin.heading("You are booked")).to_be_visible()
 
     assert [tuple(row) for row in await terms_booked(shop)] == [("da", 1800, 3000)]
 
