@@ -28,6 +28,7 @@ class Confirmation:
     location_name: str
     address: str
     location_zone: str
+    online: bool
     start: datetime
     terms: Terms
     email: str

@@ -53,7 +53,7 @@ async def insert_confirmation(
 _SELECT = f"""
 SELECT c.business_id, b.slug AS business, b.name AS business_name, c.id, c.uid, s.slug AS service,
        s.name AS service_name, p.slug AS provider, p.name AS provider_name, l.slug AS location,
-       l.name AS location_name, l.address, l.timezone AS location_zone, c.starts_at AS start,
+       l.name AS location_name, l.address, l.timezone AS location_zone, l.online, c.starts_at AS start,
        {", ".join("c." + name.strip() for name in _TERMS.split(","))},
        c.email, c.token_salt, c.token_hash, c.manage_hash, c.order_sealed, c.network::text AS network, c.expires_at,
        c.expires_at > clock_timestamp() AS is_held, c.confirmed_at

@@ -376,40 +376,31 @@ def _of_business(business: Sender, base_url: str) -> dict[str, Any]:
 
 def _of_offer(offer: WaitlistOffer, base_url: str, vault: Vault) -> dict[str, Any]:
     """A time that is held for somebody who waits; the link to it is nowhere but in their mail."""
-    return {
-        "service": offer.service_name,
-        "provider": offer.provider_name,
-        "location": offer.location_name,
-        "address": offer.address,
-        "customer_name": offer.name,
-        "start": offer.start,
-        "end": offer.end,
-        "location_zone": offer.location_zone,
-        "online": offer.online,
-        "price_minor": offer.terms.price_minor,
-        "currency": offer.terms.currency,
-        "terms": offer.terms,
-        "manage_url": f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt, offer.token_hash)}",
-        "expires_at": offer.expires_at,
-    }
+    link = f"{base_url}/waitlist/{vault.waitlist_token(offer.token_salt, offer.token_hash)}"
+    return {**_of_held(offer), "customer_name": offer.name, "manage_url": link}
 
 
 def _of_confirmation(asked: Confirmation, base_url: str, vault: Vault) -> dict[str, Any]:
     """A time that is held until its address is confirmed; the link to it is nowhere but in this mail."""
+    link = f"{base_url}/confirm/{vault.confirm_token(asked.token_salt, asked.token_hash)}"
+    return {**_of_held(asked), "customer_name": "", "manage_url": link}
+
+
+def _of_held(held: WaitlistOffer | Confirmation) -> dict[str, Any]:
+    """What a mail says of a time that nobody has booked yet."""
     return {
-        "service": asked.service_name,
-        "provider": asked.provider_name,
-        "location": asked.location_name,
-        "address": asked.address,
-        "customer_name": "",
-        "start": asked.start,
-        "end": asked.end,
-        "location_zone": asked.location_zone,
-        "price_minor": asked.terms.price_minor,
-        "currency": asked.terms.currency,
-        "terms": asked.terms,
-        "manage_url": f"{base_url}/confirm/{vault.confirm_token(asked.token_salt, asked.token_hash)}",
-        "expires_at": asked.expires_at,
+        "service": held.service_name,
+        "provider": held.provider_name,
+        "location": held.location_name,
+        "address": held.address,
+        "start": held.start,
+        "end": held.end,
+        "location_zone": held.location_zone,
+        "online": held.online,
+        "price_minor": held.terms.price_minor,
+        "currency": held.terms.currency,
+        "terms": held.terms,
+        "expires_at": held.expires_at,
     }
 
 

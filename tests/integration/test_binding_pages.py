@@ -82,6 +82,22 @@ async def test_M124_the_confirm_page_and_its_mail_say_what_the_button_binds_to(
     assert re.search(r"Cancellation: Free to cancel until .* 08:00\. Then it costs €15\.", text)
 
 
+async def test_of_what_is_online_the_mail_that_asks_to_confirm_leads_with_the_readers_own_time(
+    client: Client, priced: World, settings: Settings
+) -> None:
+    """As every other mail about it does."""
+    await priced.sql("UPDATE businesses SET guard = 'mail' WHERE id = $1", priced.business_id)
+    await priced.sql("UPDATE locations SET online = true WHERE business_id = $1", priced.business_id)
+    order = priced.order_json(priced.at(10))
+    order["customer"] |= {"locale": "en-GB", "timezone": "Asia/Tokyo"}
+    await client.post(f"/v1/businesses/{priced.slug}/appointments", json=order)
+
+    text = (await mail_of(priced, settings, "confirm_address")).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+    assert re.search(r"^When: .*Japan", text, flags=re.MULTILINE), text
+    assert re.search(r"^There: .*Central European", text, flags=re.MULTILINE), text
+
+
 async def test_M124_the_offer_page_and_its_mail_say_what_the_button_binds_to(
     client: Client, priced: World, settings: Settings
 ) -> None:
