@@ -270,10 +270,11 @@ class MailSettings(BaseModel):
 
     unproved_per_address_day: int = Field(default=5, ge=1)
     """Of these, most to an address about bookings for which nobody has proved it; what is beyond is only listed, until
-    the link in one is followed. Reminders and returned money are always told of."""
+    the link in one is followed. Reminders, returned money and what the business itself changes are always told of."""
 
     per_provider_hour: int = Field(default=60, ge=1)
-    """Most mails an hour to a provider about customers whose address is not proved; what is beyond is only listed."""
+    """Most mails an hour to a provider about what customers do whose address is not proved; what is beyond is only
+    listed. Notices to the owner are always sent."""
 
 
 class InboundSettings(BaseModel):

@@ -100,7 +100,9 @@ SELECT d.id AS delivery_id, b.slug, b.name, b.email, b.phone, b.website, b.theme
   JOIN businesses b ON b.id = d.business_id
  CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE o.recipient = 'customer') AS today,
-              count(*) FILTER (WHERE o.created_at > clock_timestamp() - interval '1 hour') AS this_hour
+              -- Of no attendee are notices about money, endpoints or the flood itself.
+              count(*) FILTER (WHERE o.attendee_id IS NOT NULL
+                                 AND o.created_at > clock_timestamp() - interval '1 hour') AS this_hour
          FROM deliveries o
          LEFT JOIN attendees t ON t.business_id = o.business_id AND t.id = o.attendee_id
         WHERE o.channel = d.channel AND o.target = d.target AND o.state = 'sent'

@@ -29,7 +29,7 @@ from server.domain.appointment import Appointment, Place
 from server.domain.channels import Recipient
 from server.domain.confirmations import Confirmation
 from server.domain.details import by_label
-from server.domain.lifecycle import CHANGEABLE
+from server.domain.lifecycle import CHANGEABLE, Actor
 from server.domain.telling import is_superseded
 from server.domain.waitlist import WaitlistOffer
 from server.settings import MailSettings, Settings
@@ -46,10 +46,10 @@ NO_LINK = Outcome(
 """A link that leads nowhere does not leave the house."""
 
 
-_NEVER_SPARED = frozenset(
-    {"payment_returned", "calendar_trouble", "calendar_conflict", "calendar_put_back", "reminder"}
-)
+_NEVER_SPARED = frozenset({"payment_returned", "calendar_trouble", "reminder", *OWNER_NOTICES})
 """Nobody causes these by typing an address, or not more of them than bookings."""
+_OURS = frozenset({Actor.PROVIDER, Actor.CALENDAR, Actor.SYSTEM})
+"""Whose steps are told, however many bookings a stranger made: the customer who would come must hear of them."""
 
 
 class MailSender:
@@ -246,7 +246,7 @@ def _too_many_unproved(delivery: Delivery, letter: Letter, limits: MailSettings)
     An address that was typed gets few, until somebody opens one; a provider hears of a flood, and not of each drop.
     """
     is_proved = letter.place is not None and letter.place.attendee.proved_at is not None
-    if is_proved or delivery.message in _NEVER_SPARED:
+    if is_proved or delivery.message in _NEVER_SPARED or delivery.payload.get("actor") in _OURS:
         return None
     addressee = letter.addressee
     if delivery.recipient == "customer" and addressee.unproved_today >= limits.unproved_per_address_day:

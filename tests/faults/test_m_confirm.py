@@ -4,16 +4,21 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
 
+from server.domain.events import Kind
 from server.settings import BookingSettings
+from server.store.engine import Session
+from server.store.outbox import add_fact
 from server.usecases.cancel import cancel
 from server.usecases.offer_freed import offer_freed
-from server.usecases.places import target_of_token
+from server.usecases.places import target_of_staff, target_of_token
 from server.usecases.prove_address import prove_attendee
+from server.usecases.reschedule import reschedule
 from server.usecases.sweep import sweep
 from tests.faults.test_m_quotas import DAY, fill, open_shop, try_book, try_hold
 from tests.integration.test_mails import Post, mailing, posted
@@ -323,6 +328,60 @@ async def test_M122_a_provider_hears_of_a_flood_and_not_of_each_drop(own_world: 
         async with mailing(own_world, post, per_provider_hour=3) as pump:
             await pump.drain()
     assert post.recipients.count(["anna@example.org"]) == 3
+
+
+async def test_M122_what_the_business_does_reaches_an_address_that_has_had_its_mails(
+    own_world: World, post: Post
+) -> None:
+    """Five bookings that nobody opened must not hide that the sixth is cancelled by the business."""
+    await own_world.service()
+    booked = [await own_world.book(own_world.at(*at), email="target@example.net") for at in DAY[:5]]
+    async with mailing(own_world, post, unproved_per_address_day=5) as pump:
+        await pump.drain()
+        post.mails.clear()
+        for each in booked[:2]:
+            await cancel(own_world.core, await target_of_token(own_world.core, each.manage_token), no_key())
+        target = await target_of_staff(own_world.core, own_world.business_id, booked[2].appointment.uid)
+        await cancel(own_world.core, target, no_key())
+        target = await target_of_staff(own_world.core, own_world.business_id, booked[3].appointment.uid)
+        await reschedule(own_world.core, target, own_world.at(*DAY[9]), no_key())
+        await pump.drain()
+
+    subjects = sorted(str(mail["Subject"]).split(":")[0] for mail in post.mails)
+    assert subjects == ["Cancelled", "New time"]
+
+
+async def test_M122_a_flood_of_bookings_keeps_no_notice_from_the_owner(own_world: World, post: Post) -> None:
+    """Who runs the business is often who provides: the flood is in the very mailbox that the alarm goes to."""
+    await own_world.service()
+    await own_world.sql("UPDATE providers SET email = 'anna@example.org'")
+    for at in DAY[:3]:
+        await own_world.book(own_world.at(*at))
+    async with mailing(own_world, post, per_provider_hour=3) as pump:
+        await pump.drain()
+        for kind in (Kind.BOOKING_SURGE, Kind.ENDPOINT_DISABLED, Kind.SMS_TROUBLE):
+            await own_world.core.database.transact(partial(_tell_owner, world=own_world, kind=kind))
+        await pump.drain()
+
+    assert post.recipients.count(["anna@example.org"]) == 6
+
+
+async def test_M122_notices_to_the_owner_are_not_counted_as_mails_about_strangers(own_world: World, post: Post) -> None:
+    await own_world.service()
+    await own_world.sql("UPDATE providers SET email = 'anna@example.org'")
+    async with mailing(own_world, post, per_provider_hour=2) as pump:
+        for kind in (Kind.BOOKING_SURGE, Kind.ENDPOINT_DISABLED):
+            await own_world.core.database.transact(partial(_tell_owner, world=own_world, kind=kind))
+        await pump.drain()
+        await own_world.book(own_world.at(*DAY[0]))
+        await pump.drain()
+
+    assert post.recipients.count(["anna@example.org"]) == 3
+
+
+async def _tell_owner(session: Session, *, world: World, kind: Kind) -> None:
+    payload = {"v": 1, "email": "anna@example.org", "locale": "en", "taken": 20, "usual": 1}
+    await add_fact(session, world.business_id, kind, payload)
 
 
 async def held_time(client: Client, shop: World, at: tuple[int, int] = DAY[0]) -> str:
