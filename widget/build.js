@@ -19,8 +19,7 @@ const BUDGET = 16_000;
 
 async function made() {
   const code = await bundle({ entryPoints: [`${HERE}src/bookable.js`] });
-  const proof = await bundle({ entryPoints: [`${HERE}src/proof.js`] });
-  const files = { "bookable.js": code, "proof.js": proof };
+  const files = { "bookable.js": code };
   const source = readdirSync(`${HERE}src`, { recursive: true })
     .filter((name) => name.endsWith(".js"))
     .map((name) => readFileSync(`${HERE}src/${name}`, "utf8"))
@@ -36,7 +35,6 @@ async function made() {
   for (const name of ["bookable.d.ts", "custom-elements.json"]) files[name] = readFileSync(`${HERE}${name}`, "utf8");
   const gzip = gzipSync(code, { level: 9 }).length;
   console.log(`bookable.js: ${code.length} characters, ${gzip} bytes gzip of ${BUDGET}`);
-  console.log(`proof.js, only where it is asked for: ${proof.length} characters, ${gzipSync(proof, { level: 9 }).length} bytes gzip`);
   if (gzip > BUDGET) throw new Error(`the widget has grown to ${gzip} bytes, ${gzip - BUDGET} too many`);
   const digest = createHash("sha384").update(code).digest("base64");
   files["widget.json"] = `${JSON.stringify({ integrity: `sha384-${digest}`, gzip })}\n`;

@@ -50,8 +50,8 @@ class Build:
     The widget as it was built.
 
     Attributes:
-        name: Of the exact version: this build and no other.
-        integrity: For the attribute of that name (Subresource Integrity).
+        name: Of the exact version: these files and no others.
+        integrity: Of all its code, for the attribute of that name (Subresource Integrity).
     """
 
     name: str
@@ -62,8 +62,14 @@ class Build:
 def build() -> Build:
     """The one that is served."""
     told = orjson.loads(_read("widget.json"))
-    digest = hashlib.sha256(_read("bookable.js")).hexdigest()[:8]
+    digest = digest_of({name: file.body for name, file in _files().items()})
     return Build(name=f"{version('bookable')}-{digest}", integrity=told["integrity"])
+
+
+def digest_of(bodies: Mapping[str, bytes]) -> str:
+    """Another one whenever any file is: what a version's address answers is kept for ever."""
+    of_each = [f"{name} {hashlib.sha256(bodies[name]).hexdigest()}" for name in sorted(bodies)]
+    return hashlib.sha256("\n".join(of_each).encode()).hexdigest()[:8]
 
 
 @cache

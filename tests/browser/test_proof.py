@@ -8,14 +8,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import Request, Route
+from playwright.async_api import Request
 
 from server.settings import ProofSettings, Settings
 from tests.browser.visitor import Visitor, expect
 from tests.world import World, settings_for
 
 MakeVisitor = Callable[..., Awaitable[Visitor]]
-PROOF = "**/proof.js"
+SLOWLY = """
+const derive = crypto.subtle.deriveBits.bind(crypto.subtle);
+crypto.subtle.deriveBits = async (...all) => { await workBegins(); return derive(...all); };
+"""
+NO_CRYPTOGRAPHY = "Object.defineProperty(crypto, 'subtle', { value: undefined });"
+COUNTED = """
+const derive = crypto.subtle.deriveBits.bind(crypto.subtle);
+crypto.subtle.deriveBits = (...all) => { workDone(); return derive(...all); };
+"""
 
 
 @pytest.fixture
@@ -34,12 +42,9 @@ async def guarded(shop: World) -> World:
 async def test_M_a_held_time_is_proved_for_while_the_form_is_filled_in(visitor: MakeVisitor, guarded: World) -> None:
     robin = await visitor()
     robin.tolerated = ("403",)
-    loaded: list[str] = []
     proofs: list[str | None] = []
 
     def note(request: Request) -> None:
-        if request.url.endswith("/proof.js"):
-            loaded.append(request.url)
         if request.method == "POST":
             proofs.append(request.headers.get("booking-proof"))
 
@@ -51,7 +56,6 @@ async def test_M_a_held_time_is_proved_for_while_the_form_is_filled_in(visitor: 
     await robin.button("Book").click()
 
     await expect(robin.heading("You are booked")).to_be_visible()
-    assert len(loaded) == 1
     assert [bool(proof) for proof in proofs] == [False, True, False]  # hold, hold with a proof, booking of what is held
     assert len(await robin.appointments()) == 1
 
@@ -63,12 +67,12 @@ async def test_M_what_is_going_on_is_said_politely_and_ends_when_somebody_goes_b
     robin.tolerated = ("403",)
     there, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slowly(route: Route) -> None:
+    async def begins() -> None:
         there.set()
         await go_on.wait()
-        await route.continue_()
 
-    await robin.page.route(PROOF, slowly)
+    await robin.page.expose_function("workBegins", begins)
+    await robin.page.add_init_script(SLOWLY)
     holds: list[str] = []
     robin.page.on("request", lambda request: holds.append(request.url) if request.url.endswith("/holds") else None)
     await robin.open()
@@ -102,8 +106,8 @@ async def test_M_where_no_time_could_be_held_booking_brings_the_proof(visitor: M
 
 async def test_M_where_the_proof_cannot_be_made_what_was_typed_stays(visitor: MakeVisitor, guarded: World) -> None:
     robin = await visitor()
-    robin.tolerated = ("403", "ERR_FAILED")
-    await robin.page.route(PROOF, lambda route: route.abort())
+    robin.tolerated = ("403",)
+    await robin.page.add_init_script(NO_CRYPTOGRAPHY)
     await robin.open()
     await robin.times.first.click()
     await robin.fill()
@@ -115,14 +119,15 @@ async def test_M_where_the_proof_cannot_be_made_what_was_typed_stays(visitor: Ma
     assert await robin.appointments() == []
 
 
-async def test_M_an_open_business_loads_nothing_for_it(visitor: MakeVisitor, shop: World) -> None:
+async def test_M_an_open_business_asks_for_no_work(visitor: MakeVisitor, shop: World) -> None:
     robin = await visitor()
-    loaded: list[str] = []
-    robin.page.on("request", lambda request: loaded.append(request.url) if "proof" in request.url else None)
+    worked: list[bool] = []
+    await robin.page.expose_function("workDone", lambda: worked.append(True))
+    await robin.page.add_init_script(COUNTED)
     await robin.open()
     await robin.times.first.click()
     await robin.fill()
     await robin.button("Book").click()
 
     await expect(robin.heading("You are booked")).to_be_visible()
-    assert loaded == []
+    assert worked == []

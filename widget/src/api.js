@@ -5,6 +5,8 @@
  * Leaves what to ask for to the steps.
  */
 
+import { solve } from "./proof.js";
+
 const PATIENCE_MS = 10_000;
 const TRIES = 3;
 /** One, and another where that came too late. */
@@ -34,7 +36,6 @@ export const written = (values) => JSON.stringify(values, (_, value) => (value =
 async function prove({ onwork, over }, challenge, wanted) {
   onwork(true);
   try {
-    const { solve } = await import(new URL("proof.js", import.meta.url).href);
     return await solve(challenge, () => wanted() && !over?.signal.aborted);
   } catch {
     return ""; // without TLS there is no cryptography

@@ -1,6 +1,5 @@
 /**
- * Owns proof of work: solving a challenge with the browser's own cryptography. A file of its own, loaded by whoever is
- * asked for a proof and by nobody else.
+ * Owns proof of work: solving a challenge with the browser's own cryptography.
  *
  * Leaves when one is asked for to `api.js`.
  */
